@@ -1,0 +1,68 @@
+"""API keys: how they look, how they are kept, and who calls with one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from calotype.errors import CalotypeError
+
+_PREFIXES = {"live": "rs_live_", "test": "rs_test_"}
+
+
+class Unauthorized(CalotypeError):
+    """The request carries no key, or none that is known."""
+
+    code: ClassVar[str] = "missing_api_key"
+    hint: ClassVar[str] = "Send 'Authorization: Bearer rs_live_...', or api_key=... in the query."
+
+    def __init__(self) -> None:
+        super().__init__("No API key was given.")
+
+
+class InvalidKey(Unauthorized):
+    """The key is not known, or was revoked; the two are told alike."""
+
+    code: ClassVar[str] = "invalid_api_key"
+    hint: ClassVar[str] = "Make one with 'calotype keys create'."
+
+    def __init__(self) -> None:
+        CalotypeError.__init__(self, "The provided API key is invalid.")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an account, in the mode of the key it used."""
+
+    account: int
+    mode: str
+    """"live" or "test"."""
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What is known of a key once its text has been shown: everything but the text."""
+
+    id: str
+    account: str
+    mode: str
+    name: str
+    tail: str
+    """The last four characters, so that people can tell keys apart."""
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def new_secret(mode: str) -> str:
+    """Return the text of a new key: prefix and 32 characters, 160 bits of chance."""
+    return _PREFIXES[mode] + base64.b32encode(secrets.token_bytes(20)).decode().lower()
+
+
+def hash_key(secret: str) -> bytes:
+    """Return what is kept of a key. It is random enough for a plain hash to be safe."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,44 @@
+"""What access needs from a database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from calotype.access.keys import ApiKey, Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key about to be kept; secret is its text, seen here for the last time."""
+
+    id: str
+    account: str
+    mode: str
+    name: str
+    secret: str = field(repr=False)
+
+
+class KeyStore(Protocol):
+    """Keeps keys by their hash. Ours: sql.sqlite.keys. Methods raise StoreUnavailable."""
+
+    async def find(self, key_hash: bytes) -> Caller | None:
+        """Return who calls with the key of that hash; None when it is unknown or revoked."""
+        ...
+
+    async def add(self, new: NewKey) -> ApiKey:
+        """Keep a key, and its account if that is new; durable on return."""
+        ...
+
+    async def list(self) -> Sequence[ApiKey]:
+        """Return every key, oldest first, revoked ones included."""
+        ...
+
+    async def revoke(self, key_id: str) -> bool:
+        """Revoke a key for all processes; False when there is no such valid key."""
+        ...
+
+    async def account_number(self, name: str) -> int | None:
+        """Return the number of the account called name, or None."""
+        ...

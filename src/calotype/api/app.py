@@ -1,0 +1,106 @@
+"""Routes and what surrounds them, as one list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from calotype.access.authenticator import Authenticator
+from calotype.api.base_url import BaseUrl
+from calotype.api.cache import Cache
+from calotype.api.captures import Captures
+from calotype.api.hit import HitGate
+from calotype.api.middleware import RequestIds, TellRequestId
+from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
+from calotype.api.request import client_family, request_id_of
+from calotype.cache.store import CacheStore
+from calotype.clock import Clock
+from calotype.errors import CalotypeError
+from calotype.shots.service import Shots
+
+Handler = Callable[[Request], Awaitable[Response]]
+_log = logging.getLogger("calotype.api")
+_METHOD_NOT_ALLOWED = 405
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the edge stands on."""
+
+    shots: Shots
+    store: CacheStore
+    authenticator: Authenticator
+    base_url: BaseUrl
+    clock: Clock
+
+
+def build_app(
+    parts: Parts, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None
+) -> ASGIApp:
+    """Return the whole edge: the hit gate, and the router behind it."""
+    router = build_router(parts, lifespan)
+    gate = HitGate(TellRequestId(router), parts.store, parts.authenticator, parts.base_url, parts.clock)
+    return RequestIds(gate)
+
+
+def build_router(
+    parts: Parts, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None
+) -> Starlette:
+    """Return the routes without the hit gate; they answer what the gate answers."""
+    captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock)
+    cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock)
+    routes = [
+        _route("/healthz", GET=_healthz, HEAD=_healthz),
+        # No HEAD: it would have to render only to throw the picture away.
+        _route("/v1/screenshot", GET=captures.get, POST=captures.post),
+        # A key may be called purge: the two meet only in POST.
+        _route("/v1/cache/purge", GET=cache.get, HEAD=cache.get, DELETE=cache.delete, POST=cache.purge),
+        _route("/v1/cache/{key:path}", GET=cache.get, HEAD=cache.get, DELETE=cache.delete),
+        _route("/screenshots/{path:path}", GET=cache.public, HEAD=cache.public),
+    ]
+    handlers = {CalotypeError: _tell, HTTPException: _tell_http, Exception: _tell_bug}
+    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)  # type: ignore[arg-type]
+
+
+def _route(path: str, **by_method: Handler) -> Route:
+    """Return one route for all methods of a path, so that a wrong one is told all of the right ones."""
+
+    async def dispatch(request: Request) -> Response:
+        return await by_method[request.method](request)
+
+    route = Route(path, dispatch, methods=list(by_method))
+    route.methods = set(by_method)
+    return route
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok\n", headers={"cache-control": "no-store"})
+
+
+async def _tell(request: Request, exc: CalotypeError) -> Response:
+    return problem(exc, request_id_of(request.scope), client_family(request))
+
+
+async def _tell_http(request: Request, exc: HTTPException) -> Response:
+    if exc.status_code == _METHOD_NOT_ALLOWED:
+        fault: CalotypeError = MethodNotAllowed(f"{request.method} is not allowed here.")
+    else:
+        fault = RouteNotFound(f"There is no {request.url.path}.")
+    response = problem(fault, request_id_of(request.scope), client_family(request))
+    response.headers.update(exc.headers or {})
+    return response
+
+
+async def _tell_bug(request: Request, exc: Exception) -> Response:
+    _log.error("request %s failed", request_id_of(request.scope), exc_info=exc)
+    fault = CalotypeError("Something went wrong on our side; the log has it under this request's id.")
+    return problem(fault, request_id_of(request.scope), client_family(request))

@@ -1,0 +1,105 @@
+"""GET and DELETE /v1/cache/{key}, POST /v1/cache/purge, and the public files."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calotype.access.authenticator import Authenticator
+from calotype.api.base_url import BaseUrl
+from calotype.api.captures import planned
+from calotype.api.dialects.outbound import status_of_missed_delete
+from calotype.api.problems import problem
+from calotype.api.request import (
+    caller_namespace,
+    client_family,
+    conditions_of,
+    json_object,
+    request_id_of,
+)
+from calotype.api.respond import Audience, hit_story, plan
+from calotype.cache.entry import check_address
+from calotype.cache.errors import EntryNotFound
+from calotype.cache.purge_request import parse_purge
+from calotype.cache.store import CacheStore, OpenEntry
+from calotype.clock import Clock
+from calotype.wire.replies import DeleteReply, PurgeReply
+
+
+class Cache:
+    """The routes of the founding document, and that of X-Cache-URL."""
+
+    def __init__(
+        self, store: CacheStore, authenticator: Authenticator, base_url: BaseUrl, clock: Clock
+    ) -> None:
+        self._store, self._authenticator, self._base_url, self._clock = store, authenticator, base_url, clock
+
+    async def get(self, request: Request) -> Response:
+        """Answer with a stored picture; never renders."""
+        namespace = await caller_namespace(request, self._authenticator)
+        address = check_address(request.path_params.get("key", "purge"), "key")
+        opened = await self._store.open(namespace, address)
+        if opened is None:
+            raise EntryNotFound(address)
+        return self._file(request, opened, Audience.CALLER)
+
+    async def public(self, request: Request) -> Response:
+        """Answer with a stored picture to whoever has its link."""
+        path = request.url.path.lstrip("/")
+        opened = await self._store.open_public(path)
+        if opened is None:
+            raise EntryNotFound(path)
+        return self._file(request, opened, Audience.PUBLIC)
+
+    def _file(self, request: Request, opened: OpenEntry, audience: Audience) -> Response:
+        now, entry = self._clock(), opened.entry
+        answer = plan(
+            entry,
+            hit_story(entry, now),
+            request.method,
+            conditions_of(request.scope["headers"]),
+            now,
+            self._base_url.for_host(request.headers.get("host")),
+            audience,
+        )
+        return planned(answer, opened.data[answer.start : answer.stop])
+
+    async def delete(self, request: Request) -> Response:
+        """Let go of one entry."""
+        namespace = await caller_namespace(request, self._authenticator)
+        address = check_address(request.path_params.get("key", "purge"), "key")
+        try:
+            await self._store.delete(namespace, address)
+        except EntryNotFound as exc:
+            family = client_family(request)
+            status = status_of_missed_delete(family)
+            if status == 200:  # noqa: PLR2004
+                return _json(DeleteReply(deleted=False, key=address))
+            told = {"deleted": False, "key": address}
+            return problem(exc, request_id_of(request.scope), family, told)
+        return _json(DeleteReply(deleted=True, key=address))
+
+    async def purge(self, request: Request) -> Response:
+        """Let go of all entries that pass every given filter."""
+        namespace = await caller_namespace(request, self._authenticator)
+        asked = parse_purge(await json_object(request))
+        done = await self._store.purge(namespace, asked.which, dry_run=asked.dry_run)
+        return _json(
+            PurgeReply(
+                purged=done.count,
+                pattern=msgspec.UNSET if asked.glob is None else asked.glob,
+                url=msgspec.UNSET if asked.url is None else asked.url,
+                before=msgspec.UNSET if asked.before is None else asked.before,
+                keys=list(done.keys),
+                purge_id=done.id,
+                dry_run=done.dry_run,
+                combined="and",
+            )
+        )
+
+
+def _json(reply: msgspec.Struct) -> Response:
+    return Response(
+        msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
+    )

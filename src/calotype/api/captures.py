@@ -1,0 +1,136 @@
+"""POST and GET /v1/screenshot."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calotype.access.authenticator import Authenticator
+from calotype.api.base_url import BaseUrl
+from calotype.api.dialects import inbound
+from calotype.api.request import (
+    caller_namespace,
+    conditions_of,
+    flag,
+    json_object,
+    request_id_of,
+    wants_json,
+)
+from calotype.api.respond import Plan, plan, public_url, shot_story
+from calotype.cache.entry import Namespace
+from calotype.cache.policy import parse_wishes
+from calotype.capture.errors import InvalidRequest
+from calotype.capture.parse import parse_capture
+from calotype.clock import Clock, Deadline, iso_seconds
+from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.shot import Served, Shot
+from calotype.wire.replies import CacheInfo, ImageInfo, Metadata, ShotReply
+
+_NOT_OPTIONS = {"api_key", "strict"}
+"""Query parameters that are about the call, not about the picture."""
+
+
+class Captures:
+    """The capture routes."""
+
+    def __init__(self, shots: Shots, authenticator: Authenticator, base_url: BaseUrl, clock: Clock) -> None:
+        self._shots, self._authenticator, self._base_url, self._clock = shots, authenticator, base_url, clock
+
+    async def post(self, request: Request) -> Response:
+        """Take a picture as a JSON body describes it."""
+        namespace = await caller_namespace(request, self._authenticator)
+        return await self._take(request, namespace, inbound.nested(await json_object(request)))
+
+    async def get(self, request: Request) -> Response:
+        """Take a picture as query parameters describe it."""
+        namespace = await caller_namespace(request, self._authenticator)
+        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_OPTIONS]
+        return await self._take(request, namespace, inbound.from_query(pairs))
+
+    async def _take(self, request: Request, namespace: Namespace, options: dict[str, object]) -> Response:
+        as_json = wants_json(options.pop("response_type", None), request.headers.get("accept", ""))
+        cache_group = options.pop("cache", None) or {}
+        if not isinstance(cache_group, dict):
+            raise InvalidRequest("cache", "is no object", "it must be an object")
+        wishes, unknown = parse_wishes(cache_group)
+        capture = parse_capture(options)
+        unknown += capture.unknown
+        if unknown and flag(request.query_params, request.headers, "strict", "calotype-strict"):
+            raise InvalidRequest(unknown[0], "is not known", "remove it, or leave strict mode")
+        shot = await self._shots.take(
+            TakeRequest(
+                namespace=namespace,
+                capture=capture,
+                wishes=wishes,
+                deadline=Deadline.after(capture.budget_ms),
+            )
+        )
+        return self._reply(request, shot, unknown, as_json=as_json)
+
+    def _reply(self, request: Request, shot: Shot, ignored: list[str], *, as_json: bool) -> Response:
+        now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
+        conditions = {} if as_json else conditions_of(request.scope["headers"])
+        answer = plan(shot.opened.entry, shot_story(shot, now), request.method, conditions, now, base_url)
+        if as_json:
+            body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url))
+            answer = _as_json(answer, body)
+        else:
+            body = shot.opened.data[answer.start : answer.stop]
+        if ignored:
+            # Kind to newer and older clients alike, but never silently.
+            answer.headers.append((b"calotype-ignored", ", ".join(ignored).encode("ascii", "replace")[:1024]))
+        return planned(answer, body)
+
+
+def planned(answer: Plan, body: bytes) -> Response:
+    """Return answer as a response that sends body and nothing but the planned headers."""
+    response = Response(status_code=answer.status)
+    response.body = body
+    response.raw_headers = answer.headers
+    return response
+
+
+def _as_json(answer: Plan, body: bytes) -> Plan:
+    own = {b"content-type", b"content-length", b"etag", b"accept-ranges", b"last-modified"}
+    headers = [header for header in answer.headers if header[0] not in own]
+    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    return Plan(200, headers)
+
+
+def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
+    """Return the JSON object that tells shot to every client family."""
+    entry = shot.opened.entry
+    url = public_url(entry, base_url) if shot.stored else None
+    expires = iso_seconds(entry.fresh_until) if shot.stored else None
+    hit = shot.served is Served.HIT
+    data = None if shot.stored else base64.b64encode(shot.opened.data).decode()
+    return ShotReply(
+        id=request_id,
+        status="completed",
+        url=url,
+        cache_url=url,
+        width=entry.width_px,
+        height=entry.height_px,
+        format=entry.format.value,
+        size=entry.size_bytes,
+        cache_key=entry.key,
+        ttl=entry.ttl_s if shot.stored else None,
+        cached=hit,
+        image=ImageInfo(
+            url=url,
+            width=entry.width_px,
+            height=entry.height_px,
+            size=entry.size_bytes,
+            format=entry.format.value,
+            data=data,
+        ),
+        cache=CacheInfo(hit=hit, key=entry.key, url=url, expires_at=expires),
+        metadata=Metadata(
+            title=entry.verdict.title,
+            final_url=entry.verdict.final_url,
+            http_status=entry.verdict.http_status,
+        ),
+    )

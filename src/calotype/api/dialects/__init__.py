@@ -1,0 +1,1 @@
+"""The spellings of the client families, at the edge and nowhere else."""

@@ -1,0 +1,90 @@
+"""Any spelling of a capture request -> the one nested mapping that the rest understands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_FLAT = {
+    "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale", "mobile": "viewport.mobile",
+    "device": "viewport.device",
+    "element": "capture.selector", "selector": "capture.selector",
+    "format": "output.format", "quality": "output.quality",
+    "wait_for": "wait.until", "delay": "wait.delay", "wait_for_selector": "wait.for_selector",
+    "wait_for_timeout": "wait.timeout", "timeout": "wait.timeout",
+    "dark_mode": "browser.dark_mode",
+    "cache_ttl": "cache.ttl", "cache_refresh": "cache.refresh", "cache_enabled": "cache.enabled",
+    "cache_available": "cache.available", "cache_key": "cache.key",
+}  # fmt: skip
+"""Flat name -> path in the nested mapping; the names of both client families."""
+
+_INTEGERS = {"viewport.width", "viewport.height", "output.quality", "wait.delay", "wait.timeout", "cache.ttl"}
+_NUMBERS = {"viewport.scale"}
+_BOOLEANS = {
+    "viewport.mobile", "browser.dark_mode", "cache.refresh", "cache.enabled", "cache.available", "full_page",
+}  # fmt: skip
+_LISTS = {"fail_on"}
+_TRUE, _FALSE = ("true", "1", ""), ("false", "0")
+_JPG = {"jpg": "jpeg"}
+"""One client's command line knows the format by its file ending."""
+
+
+def nested(body: Mapping[str, object]) -> dict[str, object]:
+    """Return body with flat spellings moved to their nested places.
+
+    Where both spellings of one field occur the nested one wins: it is the newer.
+    """
+    result: dict[str, object] = {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in body.items()
+        if name not in _FLAT and name != "full_page"
+    }
+    for name, value in body.items():
+        if name in _FLAT:
+            _put(result, _FLAT[name], value)
+    full_page = body.get("full_page")
+    if full_page is not None and full_page is not False:
+        # What is neither true nor false is put where the parser will refuse it by its name.
+        _put(result, "capture.mode", "full_page" if full_page is True else full_page)
+    output = result.get("output")
+    if isinstance(output, dict) and isinstance(output.get("format"), str):
+        output["format"] = _JPG.get(output["format"], output["format"])
+    return result
+
+
+def _put(result: dict[str, object], path: str, value: object) -> None:
+    group_name, _, name = path.partition(".")
+    group = result.setdefault(group_name, {})
+    if isinstance(group, dict) and group.get(name) is None:
+        group[name] = value
+
+
+def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    """Return the nested mapping that decoded query parameters spell.
+
+    Booleans are true, false, 1, 0 or a bare name; lists repeat their name, end it in [], or are
+    separated by commas. What cannot be read as its kind is left as it stands, for the parser
+    to refuse by name.
+    """
+    flat: dict[str, object] = {}
+    for raw_name, text in pairs:
+        name = raw_name.removesuffix("[]")
+        path = _FLAT.get(name, name)
+        if path in _LISTS:
+            items = flat.setdefault(name, [])
+            if isinstance(items, list):
+                items.extend(item for item in text.split(",") if item)
+        else:
+            flat[name] = _value(path, text)
+    return nested(flat)
+
+
+def _value(path: str, text: str) -> object:
+    if path in _BOOLEANS:
+        word = text.lower()
+        return True if word in _TRUE else False if word in _FALSE else text
+    if path in _INTEGERS or path in _NUMBERS:
+        try:
+            return float(text) if "." in text or path in _NUMBERS else int(text)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,101 @@
+"""The hit gate: what most requests want, answered in front of the router.
+
+It parses, then asks the same Authenticator, CacheStore and plan as the router's own routes, and
+passes on whatever is not a plain hit: errors, missing keys, other methods. It holds no rule of
+its own, so the router behind it gives the same answer, only later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from calotype.access.authenticator import Authenticator, bearer
+from calotype.api.base_url import BaseUrl
+from calotype.api.request import conditions_of, request_id_of
+from calotype.api.respond import Audience, Plan, hit_story, plan
+from calotype.cache.entry import Mode, Namespace
+from calotype.cache.store import CacheStore, OpenEntry
+from calotype.clock import Clock
+from calotype.errors import CalotypeError
+
+_CACHE, _PUBLIC = "/v1/cache/", "/screenshots/"
+_Opened = tuple[OpenEntry, Audience]
+
+
+class HitGate:
+    """ASGI: GET and HEAD of /v1/cache/{key} and /screenshots/..., else the application behind."""
+
+    def __init__(
+        self,
+        behind: ASGIApp,
+        store: CacheStore,
+        authenticator: Authenticator,
+        base_url: BaseUrl,
+        clock: Clock,
+    ) -> None:
+        self._behind, self._store, self._authenticator = behind, store, authenticator
+        self._base_url, self._clock = base_url, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a hit, or pass the request on untouched."""
+        found = await self._open(scope) if scope["type"] == "http" else None
+        if found is None:
+            await self._behind(scope, receive, send)
+            return
+        opened, audience = found
+        await self._send(scope, send, opened, audience)
+
+    async def _open(self, scope: Scope) -> _Opened | None:
+        if scope["method"] not in ("GET", "HEAD"):
+            return None
+        path: str = scope["path"]
+        opener: Callable[[Scope, str], Awaitable[_Opened | None]]
+        if path.startswith(_CACHE):
+            opener = self._open_private
+        elif path.startswith(_PUBLIC):
+            opener = self._open_public
+        else:
+            return None
+        try:
+            return await opener(scope, path)
+        except CalotypeError:
+            # The router meets the same fault and knows how to tell it.
+            return None
+
+    async def _open_private(self, scope: Scope, path: str) -> _Opened | None:
+        secret = bearer(_header(scope, b"authorization"))
+        if secret is None and b"api_key=" in scope["query_string"]:
+            secret = parse_qs(scope["query_string"].decode("latin-1")).get("api_key", [None])[-1]
+        caller = await self._authenticator.authenticate(secret)
+        namespace = Namespace(caller.account, Mode(caller.mode))
+        opened = await self._store.open(namespace, path[len(_CACHE) :])
+        return None if opened is None else (opened, Audience.CALLER)
+
+    async def _open_public(self, _scope: Scope, path: str) -> _Opened | None:
+        opened = await self._store.open_public(path[1:])
+        return None if opened is None else (opened, Audience.PUBLIC)
+
+    async def _send(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> None:
+        now, entry = self._clock(), opened.entry
+        conditions = conditions_of(scope["headers"])
+        base_url = self._base_url.for_host(_header(scope, b"host"))
+        answer: Plan = plan(
+            entry, hit_story(entry, now), scope["method"], conditions, now, base_url, audience
+        )
+        answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
+        body = opened.data
+        if answer.start or answer.stop != len(body):
+            body = body[answer.start : answer.stop]
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None

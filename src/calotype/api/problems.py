@@ -1,0 +1,117 @@
+"""Error class -> status and JSON body, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from starlette.responses import Response
+
+from calotype.access.keys import Unauthorized
+from calotype.api.dialects.families import Family
+from calotype.api.dialects.outbound import error_body, status_of_failed_render
+from calotype.cache.errors import EntryNotFound, StoreUnavailable
+from calotype.capture.errors import (
+    CaptureError,
+    InvalidRequest,
+    InvalidUrl,
+    PageNotFound,
+    QueueFull,
+    RenderTimeout,
+    TargetForbidden,
+)
+from calotype.errors import CalotypeError
+
+_RETRY_STORE_S = 2
+
+
+class BodyTooLarge(CalotypeError):
+    """The request's body is larger than what any valid request needs."""
+
+    code = "body_too_large"
+    hint = "A body may have 1 MiB, or 5 MiB with html."
+
+
+class RouteNotFound(CalotypeError):
+    """No such route."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(CalotypeError):
+    """The route knows other methods; the Allow header names them."""
+
+    code = "method_not_allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    status: int
+    code: str
+    """The top-level code: always a word that every client knows."""
+    type: str
+
+
+_TABLE: list[tuple[type[CalotypeError], _Row]] = [
+    (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
+    (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
+    (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
+    (Unauthorized, _Row(401, "unauthorized", "authentication_error")),
+    (TargetForbidden, _Row(403, "forbidden", "target_error")),
+    (PageNotFound, _Row(404, "not_found", "target_error")),
+    (EntryNotFound, _Row(404, "not_found", "not_found_error")),
+    (RouteNotFound, _Row(404, "not_found", "not_found_error")),
+    (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
+    (RenderTimeout, _Row(408, "timeout", "target_error")),
+    (CaptureError, _Row(422, "render_failed", "target_error")),
+    (QueueFull, _Row(503, "rate_limited", "overloaded_error")),
+    (StoreUnavailable, _Row(503, "rate_limited", "overloaded_error")),
+    (CalotypeError, _Row(500, "internal_error", "internal_error")),
+]
+"""The first row whose class fits holds."""
+_SAME_CODE_TWICE = {"timeout", "rate_limited", "render_failed", "internal_error"}
+"""Clients decide on a retry by one of the two codes; for these they must not differ."""
+
+
+def problem(
+    exc: CalotypeError, request_id: str, family: Family, extra: dict[str, object] | None = None
+) -> Response:
+    """Return the reply that tells exc. extra goes to the top level of the body."""
+    row = next(row for kind, row in _TABLE if isinstance(exc, kind))
+    status = status_of_failed_render(family) if row.code == "render_failed" else row.status
+    message = str(exc)
+    details: dict[str, object] = {}
+    if isinstance(exc, InvalidRequest):
+        details = {"field": exc.field, "problem": exc.problem, "remedy": exc.remedy}
+    if exc.hint:
+        details["hint"] = exc.hint
+    body: dict[str, object] = {
+        "error": {
+            "type": row.type,
+            "code": row.code if row.code in _SAME_CODE_TWICE else exc.code,
+            "message": message,
+            "details": details,
+            "retryable": exc.retryable,
+            "request_id": request_id,
+        },
+        "code": row.code,
+        "message": message,
+        "request_id": request_id,
+        **(extra or {}),
+    }
+    return Response(
+        msgspec.json.encode(error_body(body, message, family)),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store", **_retry_after(exc), **_challenge(exc)},
+    )
+
+
+def _retry_after(exc: CalotypeError) -> dict[str, str]:
+    if isinstance(exc, QueueFull):
+        return {"retry-after": str(exc.retry_after_s)}
+    return {"retry-after": str(_RETRY_STORE_S)} if isinstance(exc, StoreUnavailable) else {}
+
+
+def _challenge(exc: CalotypeError) -> dict[str, str]:
+    return {"www-authenticate": "Bearer"} if isinstance(exc, Unauthorized) else {}

@@ -1,0 +1,226 @@
+"""Entry or Shot -> status, headers and bytes. Pure; all of 200, 206, 304, 412 and 416 is decided here."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from enum import Enum
+
+from calotype.cache.entry import CacheEntry
+from calotype.clock import iso_seconds
+from calotype.shots.shot import Forward, Served, Shot
+
+Header = tuple[bytes, bytes]
+CONDITIONS = (
+    b"if-match",
+    b"if-unmodified-since",
+    b"if-none-match",
+    b"if-modified-since",
+    b"range",
+    b"if-range",
+)
+"""The request headers that plan looks at."""
+
+_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)")
+_BROWSER_MAX_AGE_S = 60
+"""How long a browser may keep a public picture unasked: a purge cannot reach it there."""
+
+
+class Audience(Enum):
+    """Who reads a reply."""
+
+    CALLER = "caller"
+    """Somebody with a key."""
+    PUBLIC = "public"
+    """Whoever has the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A reply, but for its bytes: those of the picture from start up to stop."""
+
+    status: int
+    headers: list[Header]
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """How an answer stands with the cache, as its headers tell it."""
+
+    status: bytes
+    cache_status: str
+    hit: bool = True
+    stored: bool = True
+    render_ms: int | None = None
+
+
+def hit_story(entry: CacheEntry, now: datetime) -> Story:
+    """Return the story of a stored entry that is served."""
+    ttl_s = int((entry.fresh_until - now).total_seconds())
+    return Story(status=b"HIT", cache_status=f"calotype; hit; ttl={ttl_s}")
+
+
+def shot_story(shot: Shot, now: datetime) -> Story:
+    """Return the story of a capture request's answer (RFC 9211)."""
+    if shot.served is Served.HIT:
+        return hit_story(shot.opened.entry, now)
+    text = f"calotype; fwd={(shot.forward or Forward.MISS).value}"
+    if shot.served is Served.COLLAPSED:
+        text += "; collapsed"
+    if shot.stored:
+        text += "; stored"
+    elif shot.forward is not Forward.BYPASS:
+        text += "; stored=?0"
+    if shot.detail is not None:
+        text += f"; detail={shot.detail}"
+    return Story(
+        status=b"MISS",
+        cache_status=text,
+        hit=False,
+        stored=shot.stored,
+        render_ms=shot.opened.entry.render_ms,
+    )
+
+
+def plan(
+    entry: CacheEntry,
+    story: Story,
+    method: str,
+    conditions: Mapping[bytes, str],
+    now: datetime,
+    base_url: str,
+    audience: Audience = Audience.CALLER,
+) -> Plan:
+    """Return how to answer with entry.
+
+    conditions are the request's CONDITIONS headers; they count for GET and HEAD. Preconditions
+    come in the order of RFC 9110 section 13.2.2, then the range.
+    """
+    tag = etag(entry)
+    headers = [
+        (b"etag", tag.encode()),
+        (b"last-modified", format_datetime(entry.birth.at.replace(microsecond=0), usegmt=True).encode()),
+        (b"cache-status", story.cache_status.encode()),
+        (b"x-cache-status", story.status),
+        (b"x-cache-hit", b"true" if story.hit else b"false"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"accept-ranges", b"bytes"),
+        *_cache_control(entry, story, now, audience),
+    ]
+    if audience is Audience.CALLER:
+        headers.append((b"x-cache-key", entry.key.encode()))
+    if story.stored:
+        headers += [
+            (b"x-cache-url", public_url(entry, base_url).encode()),
+            (b"x-cache-expires", iso_seconds(entry.fresh_until).encode()),
+            (b"age", b"%d" % max(0, int((now - entry.stored_at).total_seconds()))),
+        ]
+    if story.render_ms is not None:
+        headers.append((b"x-render-time", b"%d" % story.render_ms))
+    size = entry.size_bytes
+    if method in ("GET", "HEAD") and conditions:
+        if _precondition_failed(entry, tag, conditions):
+            return Plan(412, [(b"content-length", b"0"), (b"cache-control", b"no-store")])
+        if _not_modified(entry, tag, conditions):
+            return Plan(304, headers)
+        found = _range(entry, tag, conditions) if method == "GET" else None
+        if found is not None and found[0] >= found[1]:
+            return Plan(416, [(b"content-range", b"bytes */%d" % size), (b"content-length", b"0")])
+        if found is not None:
+            start, stop = found
+            headers += [
+                (b"content-type", entry.format.media_type.encode()),
+                (b"content-length", b"%d" % (stop - start)),
+                (b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size)),
+            ]
+            return Plan(206, headers, start, stop)
+    headers += [
+        (b"content-type", entry.format.media_type.encode()),
+        (b"content-length", b"%d" % size),
+    ]
+    return Plan(200, headers, 0, 0 if method == "HEAD" else size)
+
+
+def etag(entry: CacheEntry) -> str:
+    """Return the strong validator: it is made of the bytes and nothing else."""
+    return f'"{base64.urlsafe_b64encode(entry.sha256).decode().rstrip("=")}"'
+
+
+def public_url(entry: CacheEntry, base_url: str) -> str:
+    """Return the URL that needs no key."""
+    return f"{base_url}/{entry.path}"
+
+
+def _cache_control(entry: CacheEntry, story: Story, now: datetime, audience: Audience) -> list[Header]:
+    if not story.stored:
+        return [(b"cache-control", b"no-store")]
+    if audience is Audience.CALLER:
+        # A copy in the caller's own HTTP cache would outlive a purge; to ask again costs a 304.
+        return [(b"cache-control", b"private, no-cache")]
+    left_s = max(0, int((entry.fresh_until - now).total_seconds()))
+    return [
+        (b"cache-control", b"public, max-age=%d" % min(left_s, _BROWSER_MAX_AGE_S)),
+        # Only a cache that can be purged may hold the long copy (RFC 9213).
+        (b"cdn-cache-control", b"max-age=%d" % left_s),
+    ]
+
+
+def _precondition_failed(entry: CacheEntry, tag: str, conditions: Mapping[bytes, str]) -> bool:
+    if_match = conditions.get(b"if-match")
+    if if_match is not None:
+        return if_match.strip() != "*" and tag not in _tags(if_match)
+    since = _date(conditions.get(b"if-unmodified-since"))
+    return since is not None and entry.birth.at.replace(microsecond=0) > since
+
+
+def _not_modified(entry: CacheEntry, tag: str, conditions: Mapping[bytes, str]) -> bool:
+    if_none_match = conditions.get(b"if-none-match")
+    if if_none_match is not None:
+        weak = {listed.removeprefix("W/") for listed in _tags(if_none_match)}
+        return if_none_match.strip() == "*" or tag in weak
+    since = _date(conditions.get(b"if-modified-since"))
+    return since is not None and entry.birth.at.replace(microsecond=0) <= since
+
+
+def _range(entry: CacheEntry, tag: str, conditions: Mapping[bytes, str]) -> tuple[int, int] | None:
+    """Return the bytes asked for as (start, stop), empty if none can be had; None for all of them."""
+    wanted = _RANGE.fullmatch(conditions.get(b"range", "").strip())
+    if wanted is None or wanted.groups() == ("", "") or not _range_applies(entry, tag, conditions):
+        return None
+    first, last = wanted.groups()
+    size = entry.size_bytes
+    if first == "":
+        return max(0, size - int(last)), size
+    if last != "" and int(last) < int(first):
+        return None  # no range at all, so the header is ignored (RFC 9110 section 14.1.1)
+    return int(first), size if last == "" else min(size, int(last) + 1)
+
+
+def _range_applies(entry: CacheEntry, tag: str, conditions: Mapping[bytes, str]) -> bool:
+    if_range = conditions.get(b"if-range")
+    if if_range is None:
+        return True
+    text = if_range.strip()
+    if text.startswith(('"', "W/")):
+        return text == tag  # strong comparison: a weak tag never matches
+    return _date(text) == entry.birth.at.replace(microsecond=0)
+
+
+def _tags(header: str) -> set[str]:
+    return {item.strip() for item in header.split(",")}
+
+
+def _date(header: str | None) -> datetime | None:
+    if header is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo is not None else None

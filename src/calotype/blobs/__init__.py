@@ -1,0 +1,1 @@
+"""The BlobStore's adapters."""

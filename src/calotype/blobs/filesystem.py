@@ -1,0 +1,131 @@
+"""BlobStore in a folder: written aside, synced, renamed to a name that was never used before."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from calotype.blobs.settings import FilesystemSettings
+from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
+from calotype.errors import ConfigurationError
+
+_BLOB_ID = re.compile(r"[0-9a-f]{32}")
+_READ_IN_LOOP_BYTES = 1024 * 1024
+"""Up to this size one read from the page cache is quicker than a hop to a thread."""
+_THREADS = 4
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+
+
+class FilesystemBlobStore:
+    """Two levels of 256 folders each: 150 files a folder at ten million."""
+
+    def __init__(self, settings: FilesystemSettings) -> None:
+        self._blobs, self._aside = settings.folder, settings.folder / "tmp"
+        try:
+            self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as exc:
+            message = f"the blob folder {settings.folder} cannot be made: {exc.strerror}; check CALOTYPE_DATA"
+            raise ConfigurationError(message) from exc
+        self._threads = ThreadPoolExecutor(_THREADS, "calotype-blobs")
+
+    def _path(self, blob_id: str) -> Path:
+        # Ids come from the index, but a path is never built from what has not been looked at.
+        if not _BLOB_ID.fullmatch(blob_id):
+            raise BlobNotFound(blob_id)
+        return self._blobs / blob_id[:2] / blob_id[2:4] / blob_id
+
+    async def put(self, blob_id: str, data: bytes) -> None:
+        """See BlobStore."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._put, blob_id, data)
+
+    def _put(self, blob_id: str, data: bytes) -> None:
+        path, aside = self._path(blob_id), self._aside / blob_id
+        try:
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    view = memoryview(data)
+                    while view:
+                        view = view[file.write(view) :]
+                    # A rename to a new name is no barrier: without this the file may be empty after a power cut.
+                    os.fsync(descriptor)
+                self._ensure_folder(path.parent)
+                if path.exists():
+                    raise BlobExists(blob_id)
+                aside.rename(path)
+                _sync_folder(path.parent)
+            except BaseException:
+                aside.unlink(missing_ok=True)
+                raise
+        except FileExistsError as exc:
+            raise BlobExists(blob_id) from exc
+        except OSError as exc:
+            message = f"a blob could not be written: {exc.strerror}"
+            raise StoreUnavailable(message) from exc
+
+    def _ensure_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync_folder(folder.parent)
+        _sync_folder(folder.parent.parent)
+
+    async def get(self, blob_id: str) -> bytes:
+        """See BlobStore. Never suspends for a blob of up to 1 MiB."""
+        path = self._path(blob_id)
+        try:
+            # No link is followed: what is not our own file is not served.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as exc:
+            raise _translated(exc, blob_id) from exc
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise BlobNotFound(blob_id)
+            if status.st_size <= _READ_IN_LOOP_BYTES:
+                return os.pread(descriptor, status.st_size, 0)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, _read, os.dup(descriptor), status.st_size)
+        except OSError as exc:
+            raise _translated(exc, blob_id) from exc
+        finally:
+            os.close(descriptor)
+
+    async def delete(self, blob_id: str) -> None:
+        """See BlobStore."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._delete, blob_id)
+
+    def _delete(self, blob_id: str) -> None:
+        try:
+            self._path(blob_id).unlink(missing_ok=True)
+        except OSError as exc:
+            message = f"a blob could not be deleted: {exc.strerror}"
+            raise StoreUnavailable(message) from exc
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._threads.shutdown(wait=True)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(size + 1)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _translated(exc: OSError, blob_id: str) -> BlobNotFound | StoreUnavailable:
+    if exc.errno in _ABSENT:
+        return BlobNotFound(blob_id)
+    return StoreUnavailable(f"a blob could not be read: {exc.strerror}")

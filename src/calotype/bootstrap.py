@@ -1,0 +1,113 @@
+"""Builds every object from Settings; the only module that knows which adapter was configured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from calotype.access.authenticator import Authenticator
+from calotype.access.master_secret import load_master_secret
+from calotype.access.ports import KeyStore
+from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.cache.fill import Fills
+from calotype.cache.hot import HotBlobs
+from calotype.cache.key import KeyMaker
+from calotype.cache.store import CacheStore
+from calotype.cache.sweeper import Sweeper
+from calotype.capture.renderer import Renderer
+from calotype.clock import Clock, utc_now
+from calotype.egress.connect import Connector
+from calotype.egress.proxy import EgressProxy
+from calotype.render.chromium import ChromiumRenderer
+from calotype.settings import Settings
+from calotype.shots.service import Shots
+from calotype.shots.shot import Shot
+from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.entries import SqliteEntryIndex
+from calotype.sql.sqlite.keys import SqliteKeyStore
+from calotype.sql.sqlite.leases import SqliteLeases
+from calotype.sql.sqlite.purges import SqlitePurgeLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembering:
+    """All that needs no browser: enough for the command line's look at the cache."""
+
+    store: CacheStore
+    keys: KeyStore
+    authenticator: Authenticator
+    index: SqliteEntryIndex
+    purges: SqlitePurgeLog
+    leases: SqliteLeases
+    sweeper: Sweeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The whole server, but for HTTP."""
+
+    remembering: Remembering
+    shots: Shots
+
+
+@asynccontextmanager
+async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Remembering]:
+    """Open index and blobs as settings describe them; bring the database up to date first."""
+    database = Database(settings.index)
+    try:
+        blobs = FilesystemBlobStore(settings.blobs)
+        try:
+            index = SqliteEntryIndex(database, clock, settings.index.row_cache_entries)
+            purges = SqlitePurgeLog(database)
+            keys = SqliteKeyStore(database, clock)
+            yield Remembering(
+                store=CacheStore(index, purges, blobs, HotBlobs(settings.hot_bytes), clock),
+                keys=keys,
+                authenticator=Authenticator(keys),
+                index=index,
+                purges=purges,
+                leases=SqliteLeases(database),
+                sweeper=Sweeper(purges, blobs, clock),
+            )
+        finally:
+            blobs.close()
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
+    """Open the browser's way out, and the browser; it starts with the first capture."""
+    async with (
+        EgressProxy(Connector(settings.egress)) as proxy,
+        ChromiumRenderer(settings.browser, proxy) as renderer,
+    ):
+        yield renderer
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, renderer: Renderer | None = None, clock: Clock = utc_now
+) -> AsyncIterator[Service]:
+    """Open everything, and close it in reverse. A renderer that is given stays its giver's to close."""
+    async with contextlib.AsyncExitStack() as stack:
+        remembering = await stack.enter_async_context(open_remembering(settings, clock))
+        if renderer is None:
+            renderer = await stack.enter_async_context(open_renderer(settings))
+        fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock)
+        stack.push_async_callback(fills.close)
+        sweeping = asyncio.create_task(remembering.sweeper.run(), name="sweeper")
+        stack.push_async_callback(_stop, sweeping)
+        master_secret = load_master_secret(settings.secret_key, settings.secret_key_file)
+        yield Service(
+            remembering=remembering,
+            shots=Shots(remembering.store, fills, renderer, KeyMaker(master_secret), settings.cache, clock),
+        )
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,37 @@
+"""What can go wrong with remembering."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from calotype.errors import CalotypeError
+
+
+class EntryNotFound(CalotypeError):
+    """No such entry for this caller: unknown, expired, purged, another account's, all told alike."""
+
+    code: ClassVar[str] = "not_found"
+    hint: ClassVar[str] = "Keys come in the X-Cache-Key header of a capture, and live until X-Cache-Expires."
+
+    def __init__(self, address: str) -> None:
+        super().__init__("There is no such screenshot in the cache.")
+        self.address = address
+
+
+class BlobExists(CalotypeError):
+    """A blob id was used twice; blobs are immutable."""
+
+    code: ClassVar[str] = "blob_exists"
+
+
+class BlobNotFound(CalotypeError):
+    """No blob under that id, or not the one that was written."""
+
+    code: ClassVar[str] = "blob_not_found"
+
+
+class StoreUnavailable(CalotypeError):
+    """Index or blob store cannot be read or written just now."""
+
+    code: ClassVar[str] = "store_unavailable"
+    retryable: ClassVar[bool] = True

@@ -1,0 +1,208 @@
+"""Fills: one render per key, for everyone who asks, in this process and across processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from calotype.cache.barrier import barred
+from calotype.cache.entry import Birth, CacheKey, Namespace, Seq
+from calotype.cache.errors import StoreUnavailable
+from calotype.cache.ports import HeldBy, Lease, Leases, PurgeLog
+from calotype.cache.store import Origin
+from calotype.capture.errors import RenderTimeout
+from calotype.clock import Clock, Deadline
+
+HEARTBEAT_S = 5.0
+"""A third of a lease's life: two may fail before it is lost."""
+_GRACE_S = 0.5
+"""Waiting ends this much after the deadline, so that the run's own, more telling error comes first."""
+_FIRST_POLL_S, _LAST_POLL_S = 0.05, 0.5
+_WORTH_ANOTHER_TRY_S = 0.5
+"""A caller with less time left than this beyond the failed flight's gains nothing from a new one."""
+_log = logging.getLogger("calotype.cache")
+
+T = TypeVar("T")
+_Key = tuple[Namespace, CacheKey]
+
+
+@dataclass(slots=True, eq=False)
+class _Flight(Generic[T]):
+    """One run of the work for one key, and those who wait for it."""
+
+    deadline: Deadline
+    task: asyncio.Task[T] | None = None
+    birth: Birth | None = None
+    """None until the lease is ours: whoever joins before asked before the render began."""
+    waiting: int = 0
+
+
+class Fills(Generic[T]):
+    """Coalesces callers. A local flight per key, and under it the lease that other processes see.
+
+    Close it to stop every flight; nothing it started is left running.
+    """
+
+    def __init__(self, leases: Leases, purges: PurgeLog, clock: Clock) -> None:
+        self._leases, self._purges, self._clock = leases, purges, clock
+        self._running: dict[_Key, _Flight[T]] = {}
+        self._pending: dict[_Key, _Flight[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
+
+    async def run(
+        self,
+        origin: Origin,
+        arrived: Seq,
+        deadline: Deadline,
+        work: Callable[[Lease], Awaitable[T]],
+        *,
+        fresh: bool = False,
+    ) -> tuple[T, bool]:
+        """Return what work gives, and whether another caller's run gave it.
+
+        arrived is the newest purge when the caller came. It does not join a render that a purge
+        up to then bars: it would be shown the page of before. With fresh it joins
+        no render that has begun, whatever was purged; all such callers share the next one.
+        What work raises is raised to everyone who waited for it, except that a caller with
+        more patience than the one whose deadline ended the run starts another.
+        """
+        while True:
+            flight = await self._joinable(origin, arrived, fresh=fresh)
+            joined = flight is not None
+            if flight is None:
+                flight = self._launch(origin, deadline, work, fresh=fresh)
+            try:
+                return await self._wait(flight, deadline), joined
+            except RenderTimeout:
+                patience_s = deadline.at - flight.deadline.at
+                if not joined or patience_s < _WORTH_ANOTHER_TRY_S or deadline.passed():
+                    raise
+
+    async def _joinable(self, origin: Origin, arrived: Seq, *, fresh: bool) -> _Flight[T] | None:
+        key = (origin.namespace, origin.identity.key)
+        pending = self._pending.get(key)
+        if pending is not None and (fresh or self._running.get(key) is None):
+            return pending
+        while (flight := self._running.get(key)) is not None:
+            birth = flight.birth
+            if birth is None:
+                return flight
+            if fresh:
+                return None
+            if birth.seq >= arrived or not await self._is_barred(origin, birth):
+                # The log may have been read over the network meanwhile; ask again if the flight changed.
+                if self._running.get(key) is flight:
+                    return flight
+                continue
+            return None
+        return None
+
+    async def _is_barred(self, origin: Origin, birth: Birth) -> bool:
+        records = await self._purges.since(origin.namespace, birth.seq)
+        return records is None or barred(records, origin.subject(birth.at), birth) is not None
+
+    def _launch(
+        self, origin: Origin, deadline: Deadline, work: Callable[[Lease], Awaitable[T]], *, fresh: bool
+    ) -> _Flight[T]:
+        key = (origin.namespace, origin.identity.key)
+        flight: _Flight[T] = _Flight(deadline)
+        before = self._running.get(key)
+        if fresh and before is not None:
+            # One running and at most one waiting to run, however many ask for a refresh.
+            self._pending[key] = flight
+        else:
+            # A flight that a purge has barred loses its place: no one may join it any more.
+            before = None
+            self._running[key] = flight
+        flight.task = asyncio.create_task(self._fly(key, flight, before, origin, work))
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(self._landed)
+        return flight
+
+    def _landed(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: those who waited have it, and there may be none left
+
+    async def _fly(
+        self,
+        key: _Key,
+        flight: _Flight[T],
+        before: _Flight[T] | None,
+        origin: Origin,
+        work: Callable[[Lease], Awaitable[T]],
+    ) -> T:
+        try:
+            if before is not None and before.task is not None:
+                await asyncio.wait([before.task])
+                self._pending.pop(key, None)
+                self._running[key] = flight
+            lease = await self._lease(origin, flight.deadline)
+            flight.birth = lease.birth
+            heart = asyncio.create_task(self._beat(lease))
+            try:
+                return await work(lease)
+            finally:
+                heart.cancel()
+                await asyncio.wait([heart])
+                await self._release(lease)
+        finally:
+            for table in (self._running, self._pending):
+                if table.get(key) is flight:
+                    del table[key]
+
+    async def _lease(self, origin: Origin, deadline: Deadline) -> Lease:
+        pause_s = _FIRST_POLL_S
+        while True:
+            now = self._clock()
+            lease = await self._leases.acquire(origin.namespace, origin.subject(now), now)
+            if not isinstance(lease, HeldBy):
+                return lease
+            if deadline.passed():
+                raise RenderTimeout(
+                    "waiting for another process that captures the same page", deadline.budget_ms
+                )
+            await asyncio.sleep(min(pause_s, deadline.remaining_s()))
+            pause_s = min(pause_s * 2, _LAST_POLL_S)
+
+    async def _beat(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            if not await self._leases.renew(lease, self._clock()):
+                _log.warning("lease on %s was lost; its render will not be stored", lease.key)
+                return
+
+    async def _release(self, lease: Lease) -> None:
+        try:
+            await self._leases.release(lease)
+        except StoreUnavailable as exc:
+            # The picture is there; a lease that nobody gives back runs out by itself.
+            _log.warning("lease on %s could not be given back: %s", lease.key, exc)
+
+    async def _wait(self, flight: _Flight[T], deadline: Deadline) -> T:
+        if flight.task is None:
+            message = "a flight is waited for only once it has its task"
+            raise RuntimeError(message)
+        flight.waiting += 1
+        try:
+            # The caller that began the work may hang up while others still wait, so the task belongs
+            # to the flight: waiting is shielded, and only the last caller to leave cancels it.
+            async with asyncio.timeout(deadline.remaining_s() + _GRACE_S):
+                return await asyncio.shield(flight.task)
+        except TimeoutError as exc:
+            raise RenderTimeout("being rendered", deadline.budget_ms) from exc
+        finally:
+            flight.waiting -= 1
+            if flight.waiting == 0 and not flight.task.done():
+                flight.task.cancel()
+
+    async def close(self) -> None:
+        """Stop every flight and wait until each has let go of what it held."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

@@ -1,0 +1,74 @@
+"""How long entries live, and what a client may wish for about the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from calotype.cache.entry import CacheKey
+from calotype.cache.key import check_custom_key
+from calotype.capture.fields import Fields
+
+DEFAULT_TTL_S = 86_400
+MAX_TTL_S = 2_592_000
+"""30 days, the compatible service's bound."""
+
+
+class HitsWhen(StrEnum):
+    """CALOTYPE_CACHE_DEFAULT: whether an identical request is a hit without being asked for."""
+
+    ON = "on"
+    AVAILABLE = "available"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """The operator's side of it."""
+
+    hits_when: HitsWhen = HitsWhen.ON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheWishes:
+    """The client's side of it: the `cache` group of a capture request, within its bounds."""
+
+    ttl_s: int = DEFAULT_TTL_S
+    refresh: bool = False
+    enabled: bool = True
+    available: bool = False
+    key: CacheKey | None = None
+
+    def may_hit(self, policy: CachePolicy) -> bool:
+        """Say whether a stored picture may answer: enabled:false > refresh:true > look-up."""
+        if not self.enabled or self.refresh:
+            return False
+        return self.available or policy.hits_when is HitsWhen.ON
+
+
+def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
+    """Return the wishes that the `cache` group of a request spells, and its unknown fields.
+
+    Raises InvalidRequest naming the field and its bound.
+    """
+    fields = Fields(group, "cache")
+    key = fields.text("key")
+    wishes = CacheWishes(
+        ttl_s=fields.integer("ttl", DEFAULT_TTL_S, 1, MAX_TTL_S),
+        refresh=fields.boolean("refresh", default=False),
+        enabled=fields.boolean("enabled", default=True),
+        available=fields.boolean("available", default=False),
+        key=None if key is None else check_custom_key(key),
+    )
+    return wishes, fields.unknown()
+
+
+def expiry(stored_at: datetime, ttl_s: int) -> datetime:
+    """Return the instant at which an entry is gone: stored_at + ttl, up to a whole second.
+
+    It is what X-Cache-Expires says, which has no fractions, and an entry must not be gone
+    before the header said so.
+    """
+    end = stored_at + timedelta(seconds=ttl_s)
+    return end if end.microsecond == 0 else end.replace(microsecond=0) + timedelta(seconds=1)

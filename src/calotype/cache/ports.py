@@ -1,0 +1,181 @@
+"""What the cache needs from an index and from a blob store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from calotype.cache.entry import Birth, CacheEntry, CacheKey, EntryId, Namespace, Seq, Subject
+from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to render one key, for a while; birth.number is its fencing token."""
+
+    namespace: Namespace
+    key: CacheKey
+    birth: Birth
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """Somebody else renders this key until then, unless they renew."""
+
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The entry is in the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A purge that was answered after the render began forbids the store."""
+
+    by: Seq
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A render of the same key that began later is stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """The lease had run out, and somebody else took over."""
+
+
+Committed = Stored | Barred | Superseded | LeaseLost
+
+
+class EntryIndex(Protocol):
+    """Remembers entries. Ours: sql.sqlite.entries.
+
+    Methods raise StoreUnavailable when the database cannot be used.
+    """
+
+    async def find(self, namespace: Namespace, key: CacheKey) -> CacheEntry | None:
+        """Return the entry under key, expired or not; None when there is none or it was purged."""
+        ...
+
+    async def find_by_id(self, entry_id: EntryId) -> CacheEntry | None:
+        """Return the entry whose public name is entry_id, in whatever namespace; as find."""
+        ...
+
+    async def head(self, namespace: Namespace) -> Seq:
+        """Return the number of the newest purge."""
+        ...
+
+    async def commit(self, lease: Lease, entry: CacheEntry) -> Committed:
+        """Store entry in place of the one under its key, if lease, barrier and version allow it.
+
+        One transaction. The replaced entry's blob goes to the outbox.
+        """
+        ...
+
+    async def forget_broken(self, entry: CacheEntry) -> None:
+        """Drop entry, whose blob is gone or spoilt, unless another has taken its place."""
+        ...
+
+    async def page(
+        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+    ) -> tuple[list[CacheEntry], int | None]:
+        """Return up to limit entries, newest stored first, and the cursor to go on from, or None.
+
+        which narrows them as it would narrow a purge; before is the cursor of the page before.
+        """
+        ...
+
+    async def stats(self, namespace: Namespace | None) -> Stats:
+        """Count what could be served now, in one namespace or in all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """How much is in the cache."""
+
+    entries: int
+    bytes: int
+    oldest: datetime | None
+    newest: datetime | None
+    blobs_to_delete: int
+
+
+class Leases(Protocol):
+    """One renderer per key, among all processes on one index. Ours: sql.sqlite.leases."""
+
+    async def acquire(self, namespace: Namespace, subject: Subject, now: datetime) -> Lease | HeldBy:
+        """Take the lease on subject.key, or tell how long somebody else has it.
+
+        A lease that has run out, whose holder's process is gone, or whose render is barred from
+        storing by a purge since it began, is taken over; the former holder's commit
+        then answers LeaseLost. The lease's birth follows every purge and every lease before it.
+        """
+        ...
+
+    async def renew(self, lease: Lease, now: datetime) -> bool:
+        """Prolong the lease; False when it was lost."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens when it was lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one short sweep did, and whether there is more to do at once."""
+
+    entries: int
+    blobs: tuple[tuple[int, str], ...]
+    """Blobs whose time in the outbox is over: (place in the outbox, blob id)."""
+    more: bool
+
+
+class PurgeLog(Protocol):
+    """Purges, in order. Ours: sql.sqlite.purges."""
+
+    async def since(self, namespace: Namespace, seq: Seq) -> Sequence[PurgeRecord] | None:
+        """Return the purges numbered above seq, in order; None when the log no longer reaches back so far."""
+        ...
+
+    async def purge(
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+    ) -> Purge:
+        """Make what which matches unobtainable, and count it; both are done, durably, on return.
+
+        With dry_run only count.
+        """
+        ...
+
+    async def sweep(self, now: datetime) -> Swept:
+        """Free, for some milliseconds, what purged and expired entries still hold in the index."""
+        ...
+
+    async def blobs_deleted(self, places: Sequence[int]) -> None:
+        """Take blobs that are gone off the outbox."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Keeps bytes under an id. Ours: blobs.filesystem."""
+
+    async def put(self, blob_id: str, data: bytes) -> None:
+        """Store data whole and durably, or not at all; a reader never sees part of a blob.
+
+        Blobs are immutable: raises BlobExists if the id is taken, else StoreUnavailable.
+        """
+        ...
+
+    async def get(self, blob_id: str) -> bytes:
+        """Return the bytes. Raises BlobNotFound, StoreUnavailable."""
+        ...
+
+    async def delete(self, blob_id: str) -> None:
+        """Forget the blob. Deleting one that is absent is not an error."""
+        ...

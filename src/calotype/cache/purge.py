@@ -1,0 +1,111 @@
+"""What a purge asks for, what it did, and how it is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from calotype.cache.entry import EntryId, Seq, Subject, id_in_address
+from calotype.cache.globs import PathGlob, UrlGlob
+from calotype.clock import from_us, to_us
+
+MAX_KEYS = 10_000
+"""Keys in one purge; a body of 1 MiB holds more, a transaction should not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeFilter:
+    """Which entries go: those that pass every filter given (and any one of keys).
+
+    Field by field as in the request; at least one is set. everything is the explicit wish to
+    purge all, never the absence of a filter.
+    """
+
+    keys: tuple[str, ...] | None = None
+    """Keys, or the other addresses an entry goes by; in the caller's order and spelling."""
+    pattern: PathGlob | None = None
+    url: UrlGlob | None = None
+    before: datetime | None = None
+    everything: bool = False
+    _keys: frozenset[str] = field(init=False, repr=False, default=frozenset())
+    _ids: frozenset[EntryId] = field(init=False, repr=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_keys", frozenset(self.keys or ()))
+        ids = frozenset(entry_id for key in self._keys if (entry_id := id_in_address(key)) is not None)
+        object.__setattr__(self, "_ids", ids)
+        if self.url is not None and self.url.matches_everything:
+            # {"url": "*"} is the documented spelling of "everything", html captures included.
+            object.__setattr__(self, "everything", True)
+        if not self.everything and (self.keys, self.pattern, self.url, self.before) == (None,) * 4:
+            message = "a purge filter needs at least one condition"
+            raise ValueError(message)
+
+    @property
+    def selective_url(self) -> UrlGlob | None:
+        """The URL glob, when it leaves anything out."""
+        return None if self.url is None or self.url.matches_everything else self.url
+
+    @property
+    def is_total(self) -> bool:
+        """Whether every entry of the namespace passes."""
+        return self.everything and self.keys is None and self.pattern is None and self.before is None
+
+    def matches(self, subject: Subject) -> bool:
+        """Say whether subject goes. The rule of record: index scans only narrow it down."""
+        if self.keys is not None and subject.key not in self._keys and subject.id not in self._ids:
+            return False
+        if self.before is not None and subject.born_at >= self.before:
+            return False
+        if self.pattern is not None and not self.pattern.matches(subject.path):
+            return False
+        url = self.selective_url
+        return url is None or url.matches_key(subject.url_key)
+
+    def to_plain(self) -> dict[str, object]:
+        """Return the filter as plain values for the purge log; from_plain undoes it."""
+        plain: dict[str, object] = {}
+        if self.keys is not None:
+            plain["keys"] = list(self.keys)
+        if self.pattern is not None:
+            plain["pattern"] = self.pattern.pattern
+        if self.url is not None:
+            plain["url"] = self.url.pattern
+        if self.before is not None:
+            plain["before_us"] = to_us(self.before)
+        if self.everything:
+            plain["all"] = True
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, object]) -> PurgeFilter:
+        """Return the filter that to_plain spelled."""
+        keys, pattern, url, before = (plain.get(name) for name in ("keys", "pattern", "url", "before_us"))
+        return cls(
+            keys=tuple(str(key) for key in keys) if isinstance(keys, list) else None,
+            pattern=PathGlob(pattern) if isinstance(pattern, str) else None,
+            url=UrlGlob(url) if isinstance(url, str) else None,
+            before=from_us(before) if isinstance(before, int) else None,
+            everything=bool(plain.get("all")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRecord:
+    """One line of the purge log: what was asked for, and its place in the order."""
+
+    seq: Seq
+    which: PurgeFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """What a purge did. By the time it is told, nothing it counted can be had any more."""
+
+    id: str
+    seq: Seq
+    count: int
+    """Entries that could be had before and cannot now, each counted once."""
+    keys: tuple[str, ...]
+    """For a purge by keys those that named an entry, as the caller spelled them; else empty."""
+    dry_run: bool

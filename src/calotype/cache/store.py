@@ -1,0 +1,223 @@
+"""CacheStore: the one way to find, open, store and let go of entries; keeps index and blobs in step."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeGuard
+
+from calotype.cache.entry import (
+    CacheEntry,
+    CacheKey,
+    Identity,
+    Namespace,
+    Seq,
+    Subject,
+    id_in_address,
+    storage_path,
+)
+from calotype.cache.errors import BlobNotFound, EntryNotFound, StoreUnavailable
+from calotype.cache.freshness import Hit, Lookup, classify
+from calotype.cache.hot import HotBlobs
+from calotype.cache.policy import expiry
+from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
+from calotype.cache.purge import Purge, PurgeFilter
+from calotype.capture.output import ImageFormat
+from calotype.capture.result import Capture
+from calotype.clock import Clock
+
+_MAGIC = {
+    ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", b""),
+    ImageFormat.JPEG: (b"\xff\xd8\xff", b""),
+    ImageFormat.WEBP: (b"RIFF", b"WEBP"),
+}
+"""How a file of each format begins, and what stands at byte 8."""
+_log = logging.getLogger("calotype.cache")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntry:
+    """An entry together with its bytes: ready to be sent, whatever happens to it now."""
+
+    entry: CacheEntry
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What is known of an entry before its capture: whose it is, and what it shows."""
+
+    namespace: Namespace
+    identity: Identity
+    url_key: str
+    format: ImageFormat
+    negative: bytes
+
+    def subject(self, born_at: datetime) -> Subject:
+        """Return what a purge filter would see of a render that began at born_at."""
+        return Subject(
+            key=self.identity.key,
+            id=self.identity.id,
+            url_key=self.url_key,
+            path=storage_path(self.identity.id, self.format, born_at),
+            born_at=born_at,
+        )
+
+
+class CacheStore:
+    """Every door opens entries here: router, hit gate, public files, command line."""
+
+    def __init__(
+        self, index: EntryIndex, purges: PurgeLog, blobs: BlobStore, hot: HotBlobs, clock: Clock
+    ) -> None:
+        self._index, self._purges, self._blobs, self._hot, self._clock = index, purges, blobs, hot, clock
+
+    async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
+        """Say what the entry under key is worth now."""
+        return classify(await self._index.find(namespace, key), self._clock())
+
+    async def head(self, namespace: Namespace) -> Seq:
+        """Return the number of the newest purge: a caller's moment of arrival in the order of purges."""
+        return await self._index.head(namespace)
+
+    async def open(self, namespace: Namespace, address: str) -> OpenEntry | None:
+        """Return the entry that address names, with its bytes; None when it cannot be had.
+
+        address is a key, or else an id, `screenshots/<id>` or storage path.
+        """
+        entry = await self.resolve(namespace, address)
+        return None if entry is None else await self.read(entry)
+
+    async def open_public(self, path: str) -> OpenEntry | None:
+        """Return the entry behind a public URL's path, which needs no key and cannot be guessed."""
+        entry_id = id_in_address(path)
+        entry = None if entry_id is None else await self._index.find_by_id(entry_id)
+        return None if not self._fresh(entry) else await self.read(entry)
+
+    async def resolve(self, namespace: Namespace, address: str) -> CacheEntry | None:
+        """Return the fresh entry that address names."""
+        entry = await self._index.find(namespace, CacheKey(address))
+        if entry is None:
+            entry_id = id_in_address(address)
+            entry = None if entry_id is None else await self._index.find_by_id(entry_id)
+            if entry is not None and entry.namespace != namespace:
+                return None
+        return entry if self._fresh(entry) else None
+
+    def _fresh(self, entry: CacheEntry | None) -> TypeGuard[CacheEntry]:
+        return isinstance(classify(entry, self._clock()), Hit)
+
+    async def read(self, entry: CacheEntry) -> OpenEntry | None:
+        """Return entry with its bytes; None when the disk no longer holds what was written.
+
+        A blob that is gone or has another size is looked up once more, since the entry may
+        have been replaced in between; then the entry is dropped, and the caller renders.
+        """
+        data = self._hot.get(entry.blob_id)
+        if data is not None:
+            return OpenEntry(entry, data)
+        try:
+            data = await self._blobs.get(entry.blob_id)
+        except BlobNotFound:
+            data = b""
+        if len(data) == entry.size_bytes:
+            self._hot.put(entry.blob_id, data)
+            return OpenEntry(entry, data)
+        now_there = await self._index.find(entry.namespace, entry.key)
+        if self._fresh(now_there) and now_there.blob_id != entry.blob_id:
+            return await self.read(now_there)
+        if now_there is not None:
+            _log.error("blob %s of %s is missing or spoilt; entry dropped", entry.blob_id, entry.path)
+            await self._index.forget_broken(entry)
+        return None
+
+    async def store(self, lease: Lease, opened: OpenEntry) -> Committed:
+        """Keep what unstored made, unless the order of events forbids it; say what became of it.
+
+        Blob first, then entry: a crash in between leaves an orphan, never an entry without
+        picture. Raises StoreUnavailable.
+        """
+        _check(opened)
+        # A caller may be cancelled at any await; the blob may only be taken back when it is known
+        # that no row names it, so this little story is always told to its end.
+        story = asyncio.create_task(self._put_and_commit(lease, opened))
+        try:
+            return await asyncio.shield(story)
+        except asyncio.CancelledError:
+            await asyncio.wait([story])
+            raise
+
+    async def _put_and_commit(self, lease: Lease, opened: OpenEntry) -> Committed:
+        blob_id = opened.entry.blob_id
+        await self._blobs.put(blob_id, opened.data)
+        try:
+            outcome = await self._index.commit(lease, opened.entry)
+        except StoreUnavailable:
+            await self._blobs.delete(blob_id)
+            raise
+        if isinstance(outcome, Stored):
+            self._hot.put(blob_id, opened.data)
+        else:
+            await self._blobs.delete(blob_id)
+        return outcome
+
+    def unstored(self, lease: Lease, origin: Origin, capture: Capture, ttl_s: int = 0) -> OpenEntry:
+        """Return capture as an entry that is in no index yet, to live for ttl_s seconds from now."""
+        stored_at = self._clock()
+        entry = CacheEntry(
+            namespace=origin.namespace,
+            key=origin.identity.key,
+            id=origin.identity.id,
+            url_key=origin.url_key,
+            path=storage_path(origin.identity.id, capture.format, lease.birth.at),
+            blob_id=secrets.token_hex(16),
+            size_bytes=len(capture.image),
+            sha256=hashlib.sha256(capture.image).digest(),
+            format=capture.format,
+            width_px=capture.width_px,
+            height_px=capture.height_px,
+            birth=lease.birth,
+            stored_at=stored_at,
+            fresh_until=expiry(stored_at, ttl_s),
+            render_ms=capture.render_ms,
+            verdict=capture.verdict,
+            negative=origin.negative,
+        )
+        return OpenEntry(entry, capture.image)
+
+    async def delete(self, namespace: Namespace, address: str) -> None:
+        """Let go of the one entry that address names. Raises EntryNotFound when there is none.
+
+        It is a purge by key, and goes into the log even if nothing is there: a render of that
+        key that runs now must not store afterwards.
+        """
+        done = await self.purge(namespace, PurgeFilter(keys=(address,)))
+        if done.count == 0:
+            raise EntryNotFound(address)
+
+    async def purge(self, namespace: Namespace, which: PurgeFilter, *, dry_run: bool = False) -> Purge:
+        """Let go of all that which matches; on return none of it can be had any more."""
+        return await self._purges.purge(namespace, which, self._clock(), dry_run=dry_run)
+
+    async def page(
+        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+    ) -> tuple[Sequence[CacheEntry], int | None]:
+        """Return up to limit entries, newest first, and the cursor of the next page or None."""
+        return await self._index.page(namespace, which, before, limit)
+
+    async def stats(self, namespace: Namespace | None = None) -> Stats:
+        """Count what is in the cache."""
+        return await self._index.stats(namespace)
+
+
+def _check(opened: OpenEntry) -> None:
+    # A cache that keeps half a file serves it for a day; better none.
+    head, at_8 = _MAGIC[opened.entry.format]
+    if not opened.data.startswith(head) or not opened.data.startswith(at_8, 8):
+        message = f"{len(opened.data)} bytes that are no {opened.entry.format} were not stored"
+        raise StoreUnavailable(message)

@@ -1,0 +1,1 @@
+"""What a client asks for and what a renderer gives back; no I/O."""

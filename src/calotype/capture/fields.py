@@ -1,0 +1,131 @@
+"""Reads the fields of a plain mapping, and says exactly what is wrong with one that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from calotype.capture.errors import InvalidRequest
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def shown(value: object) -> str:
+    """Spell a value for an error message, cut where a message would drown in it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Fields:
+    """One group of a request. Every reader checks its field, or raises InvalidRequest naming it.
+
+    A field that is null counts as absent. Strings are never taken for numbers; a float
+    without fraction is an integer, since some clients know only floats.
+    """
+
+    def __init__(self, group: Mapping[str, object], path: str = "") -> None:
+        self._group = group
+        self._prefix = f"{path}." if path else ""
+        self._known: set[str] = set()
+
+    def _take(self, name: str) -> object:
+        self._known.add(name)
+        return self._group.get(name)
+
+    def path(self, name: str) -> str:
+        """Return the full path of a field, as errors name it."""
+        return self._prefix + name
+
+    def refuse(self, name: str, remedy: str) -> InvalidRequest:
+        """Return the error that names the field, its value and what is allowed."""
+        return InvalidRequest(self.path(name), f"is {shown(self._group.get(name))}", remedy)
+
+    def group(self, name: str) -> Mapping[str, object]:
+        """Return the sub-group called name, empty when absent."""
+        value = self._take(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.refuse(name, "it must be an object")
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number between low and high, both included."""
+        value = self._take(name)
+        if value is None:
+            return default
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise self.refuse(name, f"it must be a whole number from {low} to {high}")
+        return value
+
+    def optional_integer(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number between low and high, or None when the field is absent."""
+        return None if self._take(name) is None else self.integer(name, low, low, high)
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """Return a number between low and high, both included."""
+        value = self._take(name)
+        if value is None:
+            return default
+        # The comparison also refuses NaN, which is between nothing.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.refuse(name, f"it must be a number from {low:g} to {high:g}")
+        return float(value)
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self._take(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.refuse(name, "it must be true or false")
+        return value
+
+    def text(self, name: str, max_length: int | None = None) -> str | None:
+        """Return a string, not empty, or None when the field is absent."""
+        value = self._take(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.refuse(name, "it must be a string")
+        if not value.strip() or "\x00" in value:
+            raise self.refuse(name, "it must not be blank, nor hold NUL")
+        if max_length is not None and len(value) > max_length:
+            raise InvalidRequest(
+                self.path(name), f"has {len(value)} characters", f"at most {max_length} are allowed"
+            )
+        return value
+
+    def choice(self, name: str, default: E) -> E:
+        """Return one of the words of default's enumeration."""
+        value = self._take(name)
+        if value is None:
+            return default
+        words = [word.value for word in type(default)]
+        if value not in words:
+            raise self.refuse(name, f"it must be one of {', '.join(words)}")
+        return type(default)(value)
+
+    def texts(self, name: str, max_items: int) -> list[str] | None:
+        """Return a list of strings, or None when the field is absent."""
+        value = self._take(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.refuse(name, "it must be a list of strings")
+        if len(value) > max_items:
+            raise InvalidRequest(
+                self.path(name), f"has {len(value)} items", f"at most {max_items} are allowed"
+            )
+        return [str(item) for item in value]
+
+    def unknown(self) -> list[str]:
+        """Return the paths of the fields that nobody has asked for, in order."""
+        return sorted(self.path(name) for name in self._group if name not in self._known)

@@ -1,0 +1,80 @@
+"""The negative: what the browser must do. What is made of it is the print, in output.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class PageUrl:
+    """A page to be fetched: an absolute http or https URL as the WHATWG parser spells it."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlDocument:
+    """A document that came with the request."""
+
+    html: str
+    base_url: str | None = None
+    """Where relative links point, and document.baseURI; about:blank without it."""
+
+
+Target = PageUrl | HtmlDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewport:
+    """The layout area of the page, in CSS pixels, before scaling.
+
+    The image measures width_px * device_scale_factor across.
+    """
+
+    width_px: int = 1280
+    height_px: int = 720
+    device_scale_factor: float = 1.0
+    mobile: bool = False
+    """Honour the page's viewport meta tag, overlay the scroll bars, and report touch."""
+
+    def __post_init__(self) -> None:
+        # 2 and 2.0 are the same request, but a key would spell them apart.
+        object.__setattr__(self, "device_scale_factor", float(self.device_scale_factor))
+
+
+class WaitUntil(StrEnum):
+    """The page state that a capture waits for first."""
+
+    LOAD = "load"
+    DOM_CONTENT_LOADED = "domcontentloaded"
+    NETWORK_IDLE = "networkidle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What must have happened before the shot; fonts, images in view and two frames always."""
+
+    until: WaitUntil = WaitUntil.LOAD
+    selector: str | None = None
+    """A CSS selector that must match."""
+    delay_ms: int = 0
+    """A pause after all else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulation:
+    """What the page is told about the browser it runs in."""
+
+    dark_mode: bool = False
+    """prefers-color-scheme: dark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negative:
+    """Everything the browser must do for one capture."""
+
+    target: Target
+    viewport: Viewport = field(default_factory=Viewport)
+    wait: Wait = field(default_factory=Wait)
+    browser: Emulation = field(default_factory=Emulation)

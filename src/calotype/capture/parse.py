@@ -1,0 +1,131 @@
+"""Plain nested mapping -> CaptureRequest: defaults filled, bounds checked, every fault named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from calotype.capture.errors import InvalidRequest, MissingParameter
+from calotype.capture.fields import Fields
+from calotype.capture.negative import (
+    Emulation,
+    HtmlDocument,
+    Negative,
+    PageUrl,
+    Target,
+    Viewport,
+    Wait,
+    WaitUntil,
+)
+from calotype.capture.output import Area, AreaKind, ImageFormat, Output
+from calotype.capture.request import CaptureRequest
+from calotype.capture.target import parse_page_url
+from calotype.capture.verdict import FailOn, parse_fail_on
+
+DEFAULT_BUDGET_MS = 25_000
+"""Clients hang up after 30 s; an answer, even a bad one, must have reached them by then."""
+MAX_BUDGET_MS = 120_000
+MAX_HTML_BYTES = 5 * 1024 * 1024
+_MAX_SIDE_PX = 8_192
+_MAX_VIEWPORT_PIXELS = 50_000_000
+"""Image pixels of a viewport: 200 MB of bitmap in the browser, and as much again while it encodes."""
+_MAX_DELAY_MS = 60_000
+_MAX_SELECTOR = 1_024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedCapture:
+    """A request for a picture, and what is asked about it that does not change the picture."""
+
+    request: CaptureRequest
+    budget_ms: int
+    """Milliseconds from arrival to answer, the wait in the queue included."""
+    fail_on: FailOn
+    unknown: list[str]
+    """Paths of fields that mean nothing to us, to be refused in strict mode."""
+
+
+def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
+    """Return what a mapping in the nested spelling asks for.
+
+    Fields of groups that are read elsewhere (`cache`, `response_type`) are the caller's to
+    take out first. Raises InvalidRequest naming the field, the fault and what is allowed.
+    """
+    fields = Fields(mapping)
+    target = _target(fields)
+    viewport, viewport_fields = _viewport(fields)
+    wait, budget_ms, wait_fields = _wait(fields)
+    browser_fields = Fields(fields.group("browser"), "browser")
+    browser = Emulation(dark_mode=browser_fields.boolean("dark_mode", default=False))
+    output, output_fields = _output(fields)
+    fail_on = parse_fail_on(fields.texts("fail_on", max_items=32))
+    groups = [fields, viewport_fields, wait_fields, browser_fields, *output_fields]
+    return ParsedCapture(
+        request=CaptureRequest(
+            negative=Negative(target=target, viewport=viewport, wait=wait, browser=browser), output=output
+        ),
+        budget_ms=budget_ms,
+        fail_on=fail_on,
+        unknown=[path for group in groups for path in group.unknown()],
+    )
+
+
+def _target(fields: Fields) -> Target:
+    url, html, base_url = fields.text("url"), fields.text("html"), fields.text("html_base_url")
+    if url is not None and html is not None:
+        raise InvalidRequest("url", "and html are both given", "give exactly one of url and html")
+    if html is not None:
+        size = len(html.encode("utf-8", "surrogatepass"))
+        if size > MAX_HTML_BYTES:
+            raise InvalidRequest("html", f"has {size} bytes", f"at most {MAX_HTML_BYTES} are allowed")
+        return HtmlDocument(html, None if base_url is None else parse_page_url(base_url, "html_base_url"))
+    if url is None:
+        raise MissingParameter("url", "is missing", "give exactly one of url and html")
+    if base_url is not None:
+        raise InvalidRequest("html_base_url", "is given without html", "it goes with html only")
+    return PageUrl(parse_page_url(url, "url"))
+
+
+def _viewport(fields: Fields) -> tuple[Viewport, Fields]:
+    group = Fields(fields.group("viewport"), "viewport")
+    viewport = Viewport(
+        width_px=group.integer("width", Viewport().width_px, 1, _MAX_SIDE_PX),
+        height_px=group.integer("height", Viewport().height_px, 1, _MAX_SIDE_PX),
+        device_scale_factor=group.number("scale", 1.0, 0.25, 4.0),
+        mobile=group.boolean("mobile", default=False),
+    )
+    pixels = viewport.width_px * viewport.height_px * viewport.device_scale_factor**2
+    if pixels > _MAX_VIEWPORT_PIXELS:
+        raise InvalidRequest(
+            "viewport",
+            f"makes a picture of {pixels / 1e6:.0f} megapixels",
+            f"width * height * scale * scale may be up to {_MAX_VIEWPORT_PIXELS / 1e6:.0f} million",
+        )
+    return viewport, group
+
+
+def _wait(fields: Fields) -> tuple[Wait, int, Fields]:
+    group = Fields(fields.group("wait"), "wait")
+    wait = Wait(
+        until=group.choice("until", WaitUntil.LOAD),
+        selector=group.text("for_selector", _MAX_SELECTOR),
+        delay_ms=group.integer("delay", 0, 0, _MAX_DELAY_MS),
+    )
+    return wait, group.integer("timeout", DEFAULT_BUDGET_MS, 1, MAX_BUDGET_MS), group
+
+
+def _output(fields: Fields) -> tuple[Output, list[Fields]]:
+    group = Fields(fields.group("output"), "output")
+    image_format = group.choice("format", ImageFormat.PNG)
+    quality = group.optional_integer("quality", 1, 100)
+    capture = Fields(fields.group("capture"), "capture")
+    selector = capture.text("selector", _MAX_SELECTOR)
+    kind = capture.choice("mode", AreaKind.VIEWPORT if selector is None else AreaKind.ELEMENT)
+    if kind is AreaKind.ELEMENT and selector is None:
+        raise MissingParameter(
+            "capture.selector", "is missing", "capture.mode element needs the element's selector"
+        )
+    if selector is not None:
+        # A selector is the narrower wish: clients send it beside full_page and mean the element.
+        kind = AreaKind.ELEMENT
+    return Output(format=image_format, quality=quality, area=Area(kind, selector)), [group, capture]

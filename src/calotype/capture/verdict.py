@@ -1,0 +1,58 @@
+"""What a capture turned out to be, and which of that counts as failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calotype.capture.errors import InvalidRequest, PageNotFound, TargetRefused
+
+DEFAULT_FAIL_ON = ("http_404", "http_410", "http_5xx")
+"""Pages that are not there or broken are errors; others, a login page say, are pictures."""
+_RULE = re.compile(r"http_(?:([1-5])xx|([1-5]\d\d))")
+_GONE = (404, 410)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Facts about the page behind a picture, stored with it."""
+
+    http_status: int | None = None
+    """Status of the document that was pictured, after redirects; None for html input."""
+    final_url: str | None = None
+    """Where redirects led, without credentials."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailOn:
+    """The rules that turn a verdict into an error: `http_404`, or a class such as `http_5xx`."""
+
+    rules: tuple[str, ...] = DEFAULT_FAIL_ON
+
+    def broken_rule(self, verdict: Verdict) -> str | None:
+        """Return the rule that verdict breaks, or None."""
+        if verdict.http_status is None:
+            return None
+        exact, kind = f"http_{verdict.http_status}", f"http_{verdict.http_status // 100}xx"
+        return next((rule for rule in self.rules if rule in (exact, kind)), None)
+
+    def check(self, url: str, verdict: Verdict) -> None:
+        """Raise PageNotFound or TargetRefused when verdict breaks a rule. url goes into the message."""
+        rule = self.broken_rule(verdict)
+        if rule is not None and verdict.http_status is not None:
+            kind = PageNotFound if verdict.http_status in _GONE else TargetRefused
+            raise kind(url, verdict.http_status, rule)
+
+
+def parse_fail_on(words: Sequence[str] | None) -> FailOn:
+    """Return the rules that words spell; the default ones for None. Raises InvalidRequest."""
+    if words is None:
+        return FailOn()
+    for word in words:
+        if not _RULE.fullmatch(word):
+            raise InvalidRequest(
+                "fail_on", f"holds {word!r}", "write http_404 for one status, http_5xx for a class"
+            )
+    return FailOn(tuple(words))

@@ -1,0 +1,192 @@
+"""calotype cache: look into the cache of a data folder, beside a running server or without one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calotype.bootstrap import open_remembering
+from calotype.cache.entry import CacheEntry, check_address
+from calotype.cache.errors import EntryNotFound
+from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.purge_request import PurgeRequest, parse_purge
+from calotype.cache.url_key import NO_URL_KEY, url_of_key
+from calotype.cli.common import (
+    DEFAULT_ACCOUNT,
+    AccountOption,
+    ConfigOption,
+    DataOption,
+    KeyMode,
+    ModeOption,
+    namespace_of,
+    run,
+    settings_of,
+)
+from calotype.clock import iso_seconds
+
+app = typer.Typer(help="Look into the cache, and purge it.", no_args_is_help=True)
+
+_PAGE = 500
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Key, id or storage path.")]
+UrlOption = Annotated[str | None, typer.Option("--url", metavar="GLOB", help="Glob over source URLs.")]
+PatternOption = Annotated[
+    str | None, typer.Option("--pattern", metavar="GLOB", help="Glob over storage paths.")
+]
+BeforeOption = Annotated[
+    str | None, typer.Option("--before", metavar="TIME", help="Only what was captured before (ISO 8601).")
+]
+
+
+@app.command("stats")
+def stats(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Count what is in the cache, of all accounts."""
+    settings = settings_of(config, data=data)
+
+    async def read() -> Table:
+        async with open_remembering(settings) as remembering:
+            found = await remembering.store.stats()
+        table = Table(show_header=False)
+        table.add_row("entries", str(found.entries))
+        table.add_row("bytes", f"{found.bytes:,}")
+        table.add_row("oldest", "-" if found.oldest is None else iso_seconds(found.oldest))
+        table.add_row("newest", "-" if found.newest is None else iso_seconds(found.newest))
+        table.add_row("blobs waiting to be deleted", str(found.blobs_to_delete))
+        return table
+
+    Console().print(run(read()))
+
+
+@app.command("ls")
+def ls(
+    account: AccountOption = DEFAULT_ACCOUNT,
+    mode: ModeOption = KeyMode.LIVE,
+    url: UrlOption = None,
+    pattern: PatternOption = None,
+    before: BeforeOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many entries.")] = 100,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List entries, newest first."""
+    settings = settings_of(config, data=data)
+    which = _filter(url=url, pattern=pattern, before=before)
+
+    async def read() -> list[CacheEntry]:
+        async with open_remembering(settings) as remembering:
+            namespace = await namespace_of(remembering.keys, account, mode)
+            entries: list[CacheEntry] = []
+            cursor: int | None = None
+            while len(entries) < limit:
+                page, cursor = await remembering.store.page(
+                    namespace, which, cursor, min(_PAGE, limit - len(entries))
+                )
+                entries += page
+                if cursor is None:
+                    break
+            return entries
+
+    table = Table("key", "url", "created", "expires", "size", "format")
+    for entry in run(read()):
+        shown = "about:blank" if entry.url_key == NO_URL_KEY else url_of_key(entry.url_key)
+        table.add_row(
+            entry.key,
+            shown,
+            iso_seconds(entry.birth.at),
+            iso_seconds(entry.fresh_until),
+            f"{entry.size_bytes:,}",
+            entry.format.value,
+        )
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+@app.command("get")
+def get(
+    key: KeyArgument,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Else to standard output.")
+    ] = None,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    mode: ModeOption = KeyMode.LIVE,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a stored picture to a file."""
+    settings = settings_of(config, data=data)
+
+    async def read() -> bytes:
+        async with open_remembering(settings) as remembering:
+            namespace = await namespace_of(remembering.keys, account, mode)
+            opened = await remembering.store.open(namespace, check_address(key, "key"))
+            if opened is None:
+                raise EntryNotFound(key)
+            return opened.data
+
+    picture = run(read())
+    if output is None:
+        sys.stdout.buffer.write(picture)
+    else:
+        output.write_bytes(picture)
+
+
+@app.command("rm")
+def rm(
+    key: KeyArgument,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    mode: ModeOption = KeyMode.LIVE,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Delete one entry."""
+    settings = settings_of(config, data=data)
+
+    async def remove() -> None:
+        async with open_remembering(settings) as remembering:
+            namespace = await namespace_of(remembering.keys, account, mode)
+            await remembering.store.delete(namespace, check_address(key, "key"))
+
+    run(remove())
+    typer.echo(f"{key} deleted", err=True)
+
+
+@app.command("purge")
+def purge(
+    keys: Annotated[
+        list[str] | None, typer.Option("--key", metavar="KEY", help="May be given several times.")
+    ] = None,
+    url: UrlOption = None,
+    pattern: PatternOption = None,
+    before: BeforeOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything of the account.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    mode: ModeOption = KeyMode.LIVE,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Delete all entries that pass every filter given; a running server obeys at once."""
+    settings = settings_of(config, data=data)
+    asked = _request(keys=keys or None, url=url, pattern=pattern, before=before, all=everything or None)
+
+    async def remove() -> Purge:
+        async with open_remembering(settings) as remembering:
+            namespace = await namespace_of(remembering.keys, account, mode)
+            return await remembering.store.purge(namespace, asked.which, dry_run=dry_run)
+
+    done = run(remove())
+    would = "would be purged" if done.dry_run else "purged"
+    typer.echo(f"{done.count} {would}")
+
+
+def _request(**filters: object) -> PurgeRequest:
+    """Return the purge that options ask for, read by the rules that hold over HTTP."""
+    return parse_purge({name: value for name, value in filters.items() if value is not None})
+
+
+def _filter(**filters: object) -> PurgeFilter | None:
+    given = any(value is not None for value in filters.values())
+    return _request(**filters).which if given else None

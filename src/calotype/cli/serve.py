@@ -1,0 +1,134 @@
+"""calotype serve: run the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+
+from calotype.api.app import Parts, build_app
+from calotype.api.base_url import BaseUrl
+from calotype.bootstrap import Remembering, open_service
+from calotype.cli.common import DEFAULT_ACCOUNT, ConfigOption, DataOption, settings_of
+from calotype.clock import utc_now
+from calotype.errors import ConfigurationError
+from calotype.settings import Settings
+from calotype.telemetry.log import configure_logging
+
+_GRACE_S = 30
+"""How long a stopping server lets running requests finish: a little more than their own budget."""
+_BACKLOG = 2048
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on [CALOTYPE_HOST].")] = None,
+    port: Annotated[str | None, typer.Option("--port", help="Port to listen on [CALOTYPE_PORT].")] = None,
+    data: DataOption = None,
+    first_key: Annotated[
+        bool, typer.Option("--first-key", help="With no key in the store: make one, and print it.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run the server until it is told to stop."""
+    settings = settings_of(config, host=host, port=port, data=data)
+    configure_logging()
+    uvloop.run(_serve(settings, first_key=first_key))
+
+
+async def _serve(settings: Settings, *, first_key: bool) -> None:
+    with contextlib.closing(_listen(settings)) as listener:
+        port = listener.getsockname()[1]
+        base_url = BaseUrl(settings.public_url, settings.host, port)
+        async with open_service(settings) as service:
+            await _check_keys(service.remembering, settings, first_key=first_key)
+            parts = Parts(
+                shots=service.shots,
+                store=service.remembering.store,
+                authenticator=service.remembering.authenticator,
+                base_url=base_url,
+                clock=utc_now,
+            )
+            server = _Server(
+                uvicorn.Config(
+                    build_app(parts),
+                    http="httptools",
+                    ws="none",
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=_GRACE_S,
+                    backlog=_BACKLOG,
+                )
+            )
+            typer.echo(f"Calotype listens on {base_url.for_host(None)}", err=True)
+            await server.serve(sockets=[listener])
+    typer.echo("Calotype has stopped", err=True)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        message = (
+            f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; "
+            "choose another with --port or CALOTYPE_PORT"
+        )
+        raise ConfigurationError(message) from exc
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    return listener
+
+
+async def _check_keys(remembering: Remembering, settings: Settings, *, first_key: bool) -> None:
+    if any(key.revoked_at is None for key in await remembering.keys.list()):
+        return
+    if first_key:
+        secret, _ = await remembering.authenticator.create(DEFAULT_ACCOUNT, "live", "first key")
+        typer.echo(f"Your first key, shown this once:\n\n    {secret}\n", err=True)
+    elif _is_loopback(settings.host):
+        logging.getLogger("calotype").warning(
+            "there is no key yet, so nothing but /healthz will answer; make one with 'calotype keys create'"
+        )
+    else:
+        message = (
+            f"there is no key yet, and {settings.host} can be reached from outside; "
+            f"make one first: calotype keys create --data {settings.data}"
+        )
+        raise ConfigurationError(message)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but it leaves the signal to us: its own way ends the process before we have closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on the first SIGINT or SIGTERM, without waiting on the second."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

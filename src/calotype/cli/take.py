@@ -1,0 +1,130 @@
+"""calotype take: one capture to a file; needs no server and never touches the cache."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calotype.bootstrap import open_renderer
+from calotype.capture.errors import InvalidRequest
+from calotype.capture.negative import PageUrl, WaitUntil
+from calotype.capture.output import ImageFormat
+from calotype.capture.parse import ParsedCapture, parse_capture
+from calotype.capture.result import Capture
+from calotype.capture.target import source_url
+from calotype.cli.common import ConfigOption, run, settings_of
+from calotype.clock import Deadline
+from calotype.errors import ConfigurationError
+from calotype.settings import Settings
+
+_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+_HTML_SUFFIXES = (".html", ".htm")
+
+
+def take(
+    source: Annotated[str, typer.Argument(metavar="URL|-|FILE.html", help="What to picture; - reads HTML.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the picture goes; - writes it out.")
+    ],
+    image_format: Annotated[
+        ImageFormat | None, typer.Option("--format", help="Else by the file's ending, else png.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option("--quality", help="1 to 100, for jpeg and webp.")] = None,
+    width: Annotated[int | None, typer.Option("--width", help="Of the viewport, in CSS pixels.")] = None,
+    height: Annotated[int | None, typer.Option("--height", help="Of the viewport, in CSS pixels.")] = None,
+    scale: Annotated[float | None, typer.Option("--scale", help="Image pixels per CSS pixel.")] = None,
+    mobile: Annotated[bool, typer.Option("--mobile", help="Emulate a mobile browser.")] = False,
+    full_page: Annotated[bool, typer.Option("--full-page", help="The whole scrollable page.")] = False,
+    element: Annotated[str | None, typer.Option("--element", metavar="CSS", help="One element.")] = None,
+    dark_mode: Annotated[bool, typer.Option("--dark-mode", help="prefers-color-scheme: dark.")] = False,
+    wait_for: Annotated[WaitUntil | None, typer.Option("--wait-for", help="Page state to wait for.")] = None,
+    wait_selector: Annotated[
+        str | None, typer.Option("--wait-selector", metavar="CSS", help="Wait until it matches.")
+    ] = None,
+    delay: Annotated[
+        int | None, typer.Option("--delay", metavar="MS", help="Wait so long after all else.")
+    ] = None,
+    timeout: Annotated[
+        int | None, typer.Option("--timeout", metavar="MS", help="Give up after so long.")
+    ] = None,
+    html_base_url: Annotated[
+        str | None, typer.Option("--html-base-url", metavar="URL", help="Base of links in the HTML.")
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option("--fail-on", metavar="RULE", help="http_404, http_5xx, ...; 'none' takes all."),
+    ] = None,
+    egress_allow: Annotated[
+        str | None,
+        typer.Option(
+            "--egress-allow",
+            metavar="HOSTS",
+            help="Private hosts that may be reached [CALOTYPE_EGRESS_ALLOW].",
+        ),
+    ] = None,
+    browser: Annotated[
+        str | None, typer.Option("--browser", metavar="PATH", help="The browser binary [CALOTYPE_BROWSER].")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take one picture of a page, or of HTML from a file or standard input."""
+    settings = settings_of(config, egress_allow=egress_allow, browser=browser)
+    options: dict[str, object] = {
+        **_source(source, html_base_url),
+        "viewport": _given(width=width, height=height, scale=scale, mobile=mobile or None),
+        "capture": _given(selector=element, mode="full_page" if full_page else None),
+        "output": _given(format=_format(image_format, output), quality=quality),
+        "wait": _given(
+            until=wait_for and wait_for.value, for_selector=wait_selector, delay=delay, timeout=timeout
+        ),
+        "browser": _given(dark_mode=dark_mode or None),
+        "fail_on": [] if fail_on == ["none"] else fail_on or None,
+    }
+    capture = run(_capture(settings, parse_capture(options)))
+    if str(output) == "-":
+        sys.stdout.buffer.write(capture.image)
+        return
+    try:
+        output.write_bytes(capture.image)
+    except OSError as exc:
+        message = f"{output} cannot be written: {exc.strerror}"
+        raise ConfigurationError(message) from exc
+    typer.echo(
+        f"{output}: {capture.width_px}x{capture.height_px} {capture.format.value}, {len(capture.image):,} bytes",
+        err=True,
+    )
+
+
+async def _capture(settings: Settings, parsed: ParsedCapture) -> Capture:
+    async with open_renderer(settings) as renderer:
+        capture = await renderer.render(parsed.request, Deadline.after(parsed.budget_ms))
+    target = parsed.request.negative.target
+    parsed.fail_on.check(
+        source_url(target.url) if isinstance(target, PageUrl) else "about:blank", capture.verdict
+    )
+    return capture
+
+
+def _source(source: str, base_url: str | None) -> dict[str, object]:
+    if source == "-":
+        return {"html": sys.stdin.read(), "html_base_url": base_url}
+    path = Path(source)
+    if "://" not in source and path.suffix.lower() in _HTML_SUFFIXES:
+        try:
+            return {"html": path.read_text("utf-8"), "html_base_url": base_url}
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InvalidRequest(
+                "FILE", f"{source} cannot be read ({exc})", "give a URL or a readable UTF-8 file"
+            ) from exc
+    return {"url": source, "html_base_url": base_url}
+
+
+def _format(asked: ImageFormat | None, output: Path) -> str | None:
+    return asked.value if asked is not None else _BY_SUFFIX.get(output.suffix.lower())
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

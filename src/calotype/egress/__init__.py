@@ -1,0 +1,1 @@
+"""What may be reached from here, and the only way there."""

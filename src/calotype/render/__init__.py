@@ -1,0 +1,1 @@
+"""The Renderer on Chromium."""

@@ -1,0 +1,153 @@
+"""ChromiumRenderer: the Renderer port on a Chromium that we drive ourselves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack, suppress
+from typing import Final, Self, assert_never
+
+from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
+from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
+from calotype.capture.request import CaptureRequest
+from calotype.capture.result import Capture
+from calotype.capture.verdict import Verdict
+from calotype.clock import Deadline
+from calotype.egress.proxy import EgressExit, EgressProxy
+from calotype.render import wait
+from calotype.render.cdp import CallRefused, CallTimeout, SessionGone
+from calotype.render.emulate import emulate
+from calotype.render.find import find_browser
+from calotype.render.page import Page, PageMoved, without_credentials
+from calotype.render.pool import BrowserPool, Slot, Tab
+from calotype.render.process import Launcher, LaunchFailed
+from calotype.render.settings import BrowserSettings
+from calotype.render.shoot import Picture, shoot
+
+log = logging.getLogger("calotype.render")
+
+ATTEMPTS: Final = 2
+"""A page or a browser may die of something that has nothing to do with this capture; not twice."""
+
+
+LOADING: Final = {
+    WaitUntil.LOAD: "waiting for the page to load",
+    WaitUntil.DOM_CONTENT_LOADED: "waiting for the document to be parsed",
+    WaitUntil.NETWORK_IDLE: "waiting for the network to be idle",
+}
+
+
+class _Progress:
+    """What is being waited for, in words that end the sentence `it was ...`."""
+
+    step = "opening a page in the browser"
+
+
+class ChromiumRenderer:
+    """Renders captures; an async context manager that owns the browser. Its traffic goes through proxy only."""
+
+    def __init__(self, settings: BrowserSettings, proxy: EgressProxy) -> None:
+        launcher = Launcher(find_browser(settings.binary), settings)
+        self._pool = BrowserPool(settings, launcher, proxy)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._pool)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+        """See capture.renderer.Renderer."""
+        async with self._pool.slot(deadline) as slot:
+            progress = _Progress()
+            try:
+                async with asyncio.timeout(deadline.remaining_s()):
+                    return await _try_twice(slot, request, deadline, progress)
+            except (TimeoutError, CallTimeout) as exc:
+                raise RenderTimeout(progress.step, deadline.budget_ms) from exc
+
+
+async def _try_twice(slot: Slot, request: CaptureRequest, deadline: Deadline, progress: _Progress) -> Capture:
+    """Capture in a fresh tab, and once more in another if the first one, or its browser, dies."""
+    started = time.monotonic()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            progress.step = "opening a page in the browser"
+            tab = await slot.open_tab()
+            picture, verdict = await _capture(tab, slot.exit, request, deadline, progress)
+            return Capture(
+                image=picture.image,
+                format=request.output.format,
+                width_px=picture.width_px,
+                height_px=picture.height_px,
+                verdict=verdict,
+                render_ms=round((time.monotonic() - started) * 1000),
+            )
+        except (SessionGone, CallRefused, LaunchFailed) as exc:
+            log.warning("attempt %d of a capture failed while %s: %r", attempt, progress.step, exc)
+            if attempt == ATTEMPTS:
+                raise BrowserCrashed("The page's process") from exc
+    raise AssertionError  # The last attempt has returned or raised.
+
+
+async def _capture(
+    tab: Tab, way_out: EgressExit, request: CaptureRequest, deadline: Deadline, progress: _Progress
+) -> tuple[Picture, Verdict]:
+    """Load the page, bring it to rest, take its picture, and say what it was."""
+    negative = request.negative
+    page = Page(tab.session, tab.target_id)
+    await page.listen(deadline.remaining_s())
+    await emulate(tab, negative, deadline.remaining_s())
+
+    match negative.target:
+        case PageUrl() as target:
+            progress.step = "waiting for the page's server to answer"
+            await wait.open_url(page, target, way_out, deadline.remaining_s())
+        case HtmlDocument() as document:
+            progress.step = "handing the document to the browser"
+            await wait.open_html(page, document, deadline.remaining_s())
+        case unreachable:
+            assert_never(unreachable)
+    for _ in range(1 + wait.MAX_MOVES):
+        with suppress(PageMoved):
+            await _bring_to_rest(page, way_out, request, deadline, progress)
+            progress.step = "taking the picture"
+            verdict = await _judge(page, negative, deadline)
+            picture = await shoot(page, negative.viewport, request.output, deadline.remaining_s())
+            wait.check_reached(page, way_out)
+            return picture, verdict
+    raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
+
+
+async def _bring_to_rest(
+    page: Page, way_out: EgressExit, request: CaptureRequest, deadline: Deadline, progress: _Progress
+) -> None:
+    """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
+    asked, area = request.negative.wait, request.output.area
+    progress.step = LOADING[asked.until]
+    await wait.loaded(page, asked.until)
+    wait.check_reached(page, way_out)
+    document = page.loader_id
+    if asked.selector is not None:
+        progress.step = f"waiting for the selector {asked.selector!r} to match"
+        await wait.matched(page, asked.selector, "wait.for_selector", deadline.remaining_s())
+    if area.selector is not None:
+        progress.step = f"waiting for the element {area.selector!r} to appear"
+        await wait.matched(page, area.selector, "capture.selector", deadline.remaining_s())
+    if asked.delay_ms:
+        progress.step = f"pausing for {asked.delay_ms} ms"
+        await asyncio.sleep(asked.delay_ms / 1000)
+    progress.step = "waiting for fonts and images"
+    await wait.settled(page, area, deadline)
+    if page.leaving or page.loader_id != document:
+        raise PageMoved
+
+
+async def _judge(page: Page, negative: Negative, deadline: Deadline) -> Verdict:
+    title = await wait.title_of(page, deadline.remaining_s())
+    if isinstance(negative.target, HtmlDocument):
+        return Verdict(title=title)
+    return Verdict(http_status=page.status, final_url=without_credentials(page.url), title=title)

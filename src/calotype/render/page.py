@@ -1,0 +1,325 @@
+"""One tab as its main frame tells of it: what it asked for, where it is, and our scripts in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from calotype.render.cdp import CallRefused, CdpError, Session
+
+log = logging.getLogger("calotype.render")
+
+WORLD: Final = "calotype"
+ERROR_PAGE: Final = "chrome-error://"
+MAX_DOCUMENTS: Final = 100
+"""Documents that we remember; a page that goes on and on must not fill our memory."""
+SOON_S: Final = 1.0
+"""A redirect that a page schedules within this time is followed; a later one is its slide show."""
+ENDLESS: Final = frozenset({"EventSource", "Media", "Ping"})
+"""Requests that idleness does not wait for: they last as long as the page, or nobody sees their end."""
+
+T = TypeVar("T")
+
+
+class PageMoved(CdpError):
+    """The document that a script ran in was replaced by another."""
+
+
+class _Request(msgspec.Struct, frozen=True):
+    url: str
+
+
+class _RequestSent(msgspec.Struct, frozen=True, rename="camel"):
+    request_id: str
+    loader_id: str
+    request: _Request
+    type: str = ""
+    frame_id: str = ""
+
+
+class _Response(msgspec.Struct, frozen=True):
+    status: int
+
+
+class _ResponseReceived(msgspec.Struct, frozen=True, rename="camel"):
+    request_id: str
+    response: _Response
+    type: str = ""
+    frame_id: str = ""
+
+
+class _LoadingEnded(msgspec.Struct, frozen=True, rename="camel"):
+    request_id: str
+    error_text: str = ""
+
+
+class _Lifecycle(msgspec.Struct, frozen=True, rename="camel"):
+    frame_id: str
+    loader_id: str
+    name: str
+
+
+class _Frame(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    loader_id: str
+    url: str
+    unreachable_url: str = ""
+
+
+class _Navigated(msgspec.Struct, frozen=True):
+    frame: _Frame
+
+
+class _Scheduled(msgspec.Struct, frozen=True, rename="camel"):
+    frame_id: str
+    delay: float
+
+
+class _Started(msgspec.Struct, frozen=True, rename="camel"):
+    frame_id: str
+    loader_id: str
+    navigation_type: str = ""
+
+
+class _InFrame(msgspec.Struct, frozen=True, rename="camel"):
+    frame_id: str
+
+
+class _World(msgspec.Struct, frozen=True, rename="camel"):
+    execution_context_id: int
+
+
+class _Value(msgspec.Struct, frozen=True):
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Outcome(msgspec.Struct, frozen=True, rename="camel"):
+    result: _Value
+    exception_details: msgspec.Raw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom a URL would have us connect to."""
+
+    host: str
+    port: int
+
+
+def endpoint_of(url: str) -> Endpoint | None:
+    """Return the endpoint of an http or https URL as Chromium spells it, None for any other."""
+    parts = urlsplit(url)
+    port = {"http": 80, "https": 443}.get(parts.scheme)
+    if port is None or not parts.hostname:
+        return None
+    return Endpoint(parts.hostname, parts.port or port)
+
+
+def without_credentials(url: str) -> str:
+    """Return url with no user name and no password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
+
+
+class Page:
+    """What the main frame is doing.
+
+    Other frames are in the picture, but we do not follow where they go.
+    """
+
+    def __init__(self, session: Session, frame_id: str) -> None:
+        self.session = session
+        self.frame_id = frame_id
+        self.loader_id = ""
+        self.url = "about:blank"
+        """The document's address once it has begun to arrive."""
+        self.unreachable_url = ""
+        """The address that an error page stands for, if that is what the document is."""
+        self.documents: list[str] = []
+        """Every address that the main frame asked for, redirects included, credentials too."""
+        self._statuses: dict[str, int] = {}
+        self._failures: dict[str, str] = {}
+        self._milestones: set[str] = set()
+        self._open_requests: set[str] = set()
+        self._scheduled = False
+        self._navigating = ""
+        self._changed = asyncio.Event()
+        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def listen(self, timeout_s: float) -> None:
+        """Begin to follow what happens. To be called once, before anything does."""
+        on = self.session.on
+        on("Network.requestWillBeSent", _RequestSent, self._request_sent)
+        on("Network.responseReceived", _ResponseReceived, self._response_received)
+        on("Network.loadingFinished", _LoadingEnded, self._loading_ended)
+        on("Network.loadingFailed", _LoadingEnded, self._loading_ended)
+        on("Page.lifecycleEvent", _Lifecycle, self._lifecycle)
+        on("Page.frameNavigated", _Navigated, self._navigated)
+        on("Page.frameScheduledNavigation", _Scheduled, self._navigation_scheduled)
+        on("Page.frameClearedScheduledNavigation", _InFrame, self._schedule_cleared)
+        on("Page.frameStartedNavigating", _Started, self._navigation_started)
+        on("Page.frameStoppedLoading", _InFrame, self._stopped_loading)
+        self.session.on_gone(self._changed.set)
+        # We read no bodies, so the browser need not keep them for us.
+        frugal = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
+        await asyncio.gather(
+            self.session.call("Page.enable", {}, timeout_s),
+            self.session.call("Page.setLifecycleEventsEnabled", {"enabled": True}, timeout_s),
+            self.session.call("Network.enable", frugal, timeout_s),
+        )
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of the document, None if it came over something else."""
+        return self.status_of(self.loader_id)
+
+    def status_of(self, loader_id: str) -> int | None:
+        """Return the HTTP status that this load of a document was answered with."""
+        return self._statuses.get(loader_id)
+
+    @property
+    def failure(self) -> str:
+        """The net error of the document, empty if it arrived."""
+        return self._failures.get(self.loader_id, "")
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the document is about to be replaced by another."""
+        return self._scheduled or self._navigating not in ("", self.loader_id)
+
+    def reached(self, milestone: Literal["DOMContentLoaded", "load"]) -> bool:
+        """Say whether the document has come that far."""
+        return milestone in self._milestones
+
+    @property
+    def quiet(self) -> bool:
+        """Whether none of the main frame's requests is under way."""
+        return not self._open_requests
+
+    def forget_milestones(self) -> None:
+        """Begin anew: what the blank page has reached says nothing about the one to come."""
+        self._milestones.clear()
+
+    async def until(self, claim: Callable[[], bool]) -> None:
+        """Wait until claim is true, looking again whenever the page has told something.
+
+        Raises SessionGone when the page or the browser is gone.
+        """
+        while not claim():
+            if self.session.gone is not None:
+                raise self.session.gone("while it was waited for")
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def stay(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work in the document as it is now. Raises PageMoved when that is replaced.
+
+        A screenshot whose document is replaced under it is never answered; the next one is.
+        """
+        moved, task = self._moved, asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task, moved), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise PageMoved
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def run(self, function: str, arguments: list[Any], timeout_s: float, reply: type[T]) -> T:
+        """Run a JavaScript function in the document and return what it, or its promise, gives.
+
+        It runs in a world of its own, which sees the document but nothing that the page's
+        scripts have put in place of the browser's functions. Raises PageMoved if the document
+        is replaced meanwhile.
+        """
+        frame = {"frameId": self.frame_id, "worldName": WORLD}
+        try:
+            world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
+            params = {
+                "functionDeclaration": function,
+                "executionContextId": world.execution_context_id,
+                "arguments": [{"value": argument} for argument in arguments],
+                "awaitPromise": True,
+                "returnByValue": True,
+            }
+            outcome = await self.stay(
+                self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
+            )
+        except CallRefused as exc:
+            # "Execution context was destroyed", "Cannot find context", "navigated or closed", ...:
+            # the words differ with the moment, the cause does not.
+            raise PageMoved(str(exc)) from exc
+        if outcome.exception_details is not None:
+            raise CallRefused("our script", bytes(outcome.exception_details)[:500].decode(errors="replace"))
+        return msgspec.json.decode(outcome.result.value, type=reply)
+
+    def _request_sent(self, event: _RequestSent) -> None:
+        if event.frame_id != self.frame_id:
+            return
+        # A document's own request has the loader's id; a frame inside has another frame_id.
+        if event.type == "Document" and len(self.documents) < MAX_DOCUMENTS:
+            self.documents.append(event.request.url)
+        if event.type not in ENDLESS:
+            self._open_requests.add(event.request_id)
+            self._changed.set()
+
+    def _response_received(self, event: _ResponseReceived) -> None:
+        if event.type == "Document" and event.frame_id == self.frame_id:
+            self._statuses[event.request_id] = event.response.status
+            self._changed.set()
+
+    def _loading_ended(self, event: _LoadingEnded) -> None:
+        self._open_requests.discard(event.request_id)
+        if event.error_text and event.request_id in (self._navigating, self.loader_id):
+            self._failures[event.request_id] = event.error_text
+            # A download or an empty answer leaves the old document where it is.
+            if event.error_text == "net::ERR_ABORTED" and event.request_id == self._navigating:
+                self._navigating = ""
+        self._changed.set()
+
+    def _lifecycle(self, event: _Lifecycle) -> None:
+        if event.frame_id != self.frame_id:
+            return
+        if event.name == "init":
+            self._milestones.clear()
+        self._milestones.add(event.name)
+        self._changed.set()
+
+    def _navigated(self, event: _Navigated) -> None:
+        if event.frame.id != self.frame_id:
+            return
+        self.loader_id, self.url = event.frame.loader_id, event.frame.url
+        self.unreachable_url = event.frame.unreachable_url
+        # What the last document had asked for is nobody's any more, told of or not.
+        self._open_requests &= {self.loader_id}
+        self._scheduled, self._navigating = False, ""
+        self._moved.set_result(None)
+        self._moved = self._moved.get_loop().create_future()
+        self._changed.set()
+
+    def _navigation_scheduled(self, event: _Scheduled) -> None:
+        if event.frame_id == self.frame_id and event.delay <= SOON_S:
+            self._scheduled = True
+
+    def _schedule_cleared(self, event: _InFrame) -> None:
+        if event.frame_id == self.frame_id:
+            self._scheduled = False
+            self._changed.set()
+
+    def _navigation_started(self, event: _Started) -> None:
+        if event.frame_id == self.frame_id and event.navigation_type not in (
+            "sameDocument",
+            "historySameDocument",
+        ):
+            self._navigating = event.loader_id
+
+    def _stopped_loading(self, event: _InFrame) -> None:
+        if event.frame_id == self.frame_id:
+            self._navigating = ""
+            self._changed.set()

@@ -1,0 +1,399 @@
+"""Start, probe and stop one Chromium; leave nothing behind.
+
+A browser is a family of processes in one process group and one temporary profile folder.
+Whatever ends us ends them: stop() asks politely and then kills the group; if we are killed
+ourselves the pipe closes, and Chromium exits when it does. The profile of a server that was
+killed is swept away by the next one that starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypedDict
+
+from calotype.render.cdp import CdpError, Connection
+from calotype.render.settings import BrowserSettings
+
+log = logging.getLogger("calotype.render")
+
+PROFILE_PREFIX: Final = "calotype-browser-"
+PIPE_BYTES: Final = 1024 * 1024
+"""What Linux lets anyone ask for; 64 KiB would mean a wake-up for every 64 KiB of a picture."""
+STDERR_TAIL_BYTES: Final = 8 * 1024
+"""Enough for the last words of a browser that does not start; the rest is noise about D-Bus."""
+CLOSE_GRACE_S: Final = 2.0
+"""A healthy browser closes in 0.1 s, and reaps its own children."""
+GROUP_GONE_S: Final = 3.0
+SMALL_SHM_BYTES: Final = 512 * 1024 * 1024
+"""Containers are given 64 MiB of shared memory, which crashes pages with large canvases or pictures."""
+UNPRIVILEGED: Final = "nobody"
+PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "LD_LIBRARY_PATH")
+"""The environment that the browser sees; ours holds secrets."""
+
+_FEATURES_OFF = (
+    "PaintHolding,BackForwardCache,Translate,MediaRouter,OptimizationHints,SpareRendererForSitePerProcess,"
+    # Our proxy judges every address. These checks take its own loopback address for the page's.
+    "LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,LocalNetworkAccessChecksWebRTC,"
+    "BlockInsecurePrivateNetworkRequests,PrivateNetworkAccessSendPreflights,"
+    # An http page must be pictured as it is, and typed hosts must not be guessed at.
+    "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
+)
+
+FLAGS: Final = (
+    "--headless",
+    "--remote-debugging-pipe",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--disable-breakpad",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    f"--disable-features={_FEATURES_OFF}",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--lang=en-US",
+    "--password-store=basic",
+    "--use-mock-keychain",
+    # Belts for the proxy that each context is given: without one, the browser as a whole goes
+    # through a port where nobody listens; it resolves no names by itself; WebRTC does not
+    # step around proxies; and loopback is not exempt.
+    "--proxy-server=http://127.0.0.1:9",
+    "--proxy-bypass-list=<-loopback>",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+)
+
+
+class LaunchFailed(Exception):
+    """The browser did not come up; last_words is the end of its standard error."""
+
+    def __init__(self, what: str, last_words: str, *, hung: bool) -> None:
+        super().__init__(f"{what}: {last_words[-500:] or 'it said nothing'}")
+        self.last_words, self.hung = last_words, hung
+
+
+@dataclass(frozen=True, slots=True)
+class _Jail:
+    """What holds the browser: the user it runs as (None: ours) and whether its own sandbox is on."""
+
+    user: str | None
+    sandbox: bool
+
+
+class Launcher:
+    """Starts browsers, and remembers whether this machine lets them have their sandbox."""
+
+    def __init__(self, binary: Path, settings: BrowserSettings) -> None:
+        self._binary = binary
+        self._timeout_s = settings.launch_timeout_s
+        self._root = settings.profile_root or Path(tempfile.gettempdir())
+        self._jail = _safest_jail()
+
+    async def start(self) -> BrowserProcess:
+        """Return a browser that has shown it can run a page.
+
+        With its sandbox, unless this machine has no user namespaces to build one from: then
+        without, and with a warning. Raises LaunchFailed.
+        """
+        await asyncio.to_thread(sweep_profiles, self._root)
+        if not self._jail.sandbox:
+            return await self._start(self._jail)
+        try:
+            return await self._start(self._jail)
+        except LaunchFailed as refused:
+            open_jail = _Jail(self._jail.user, sandbox=False)
+            browser = await self._start(open_jail)
+            log.warning(
+                "the browser does not start with its sandbox and runs without it; user namespaces may be "
+                "missing (in a container, allow them with its seccomp profile): %s",
+                refused,
+            )
+            # One that merely hung may have met a busy moment; the sandbox is tried again next time.
+            if not refused.hung:
+                self._jail = open_jail
+            return browser
+
+    async def _start(self, jail: _Jail) -> BrowserProcess:
+        browser = await BrowserProcess.spawn(self._binary, self._root, jail)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await browser.probe(self._timeout_s)
+        except (CdpError, TimeoutError) as exc:
+            hung = not browser.connection.lost
+            await browser.kill()
+            what = "the browser did not answer in time" if hung else "the browser exited at once"
+            raise LaunchFailed(what, browser.last_words(), hung=hung) from exc
+        except BaseException:
+            await browser.kill()
+            raise
+        return browser
+
+
+class BrowserProcess:
+    """One running browser."""
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, profile: Profile) -> None:
+        self.connection = connection
+        self._process = process
+        self._profile = profile
+        self._stderr = _Tail()
+        self._burial: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def spawn(cls, binary: Path, root: Path, jail: _Jail) -> BrowserProcess:
+        """Start the program; whether it works is for probe() to find out."""
+        profile = Profile.create(root, jail.user)
+        browser_reads, we_write = os.pipe()
+        we_read, browser_writes = os.pipe()
+        stderr_reads, stderr_writes = os.pipe()
+        for fd in (we_write, we_read):
+            _widen(fd)
+        try:
+            # In the event loop on purpose: 5 ms once in 2,000 captures, and a cancellation
+            # cannot come between the fork and the moment at which we know of it.
+            process = subprocess.Popen(  # noqa: ASYNC220, S603
+                _command(binary, profile.path, jail),
+                stdin=browser_reads,
+                stdout=browser_writes,
+                stderr=stderr_writes,
+                env=_environment(profile.path),
+                start_new_session=True,
+                **_identity(jail.user),
+            )
+        except BaseException:
+            for fd in (we_write, we_read, stderr_reads):
+                os.close(fd)
+            profile.remove()
+            raise
+        finally:
+            for fd in (browser_reads, browser_writes, stderr_writes):
+                os.close(fd)
+        browser = cls(process, Connection(), profile)
+        try:
+            await browser.connection.open(we_read, we_write)
+            await browser._stderr.drain(stderr_reads)
+        except BaseException:
+            await browser.kill()
+            raise
+        return browser
+
+    @property
+    def pid(self) -> int:
+        """The browser's process id, which is also that of its process group."""
+        return self._process.pid
+
+    async def probe(self, timeout_s: float) -> None:
+        """Show that a page can be opened and runs script. Raises CdpError.
+
+        Asking for the version would not do: the browser process answers that even where the
+        sandbox keeps every renderer from starting.
+        """
+        browser = self.connection.browser
+        context = await browser.call("Target.createBrowserContext", {}, timeout_s, dict[str, str])
+        where = {"url": "about:blank", **context}
+        target = await browser.call("Target.createTarget", where, timeout_s, dict[str, str])
+        attached = await browser.call(
+            "Target.attachToTarget", {**target, "flatten": True}, timeout_s, dict[str, str]
+        )
+        page = self.connection.session(attached["sessionId"])
+        await page.call("Runtime.evaluate", {"expression": "1"}, timeout_s)
+        await browser.call("Target.disposeBrowserContext", context, timeout_s)
+
+    async def stop(self) -> None:
+        """Close the browser and wait until nothing of it is left."""
+        with contextlib.suppress(CdpError):
+            await self.connection.browser.call("Browser.close", {}, CLOSE_GRACE_S)
+            await self.connection.wait_lost(CLOSE_GRACE_S)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End every process of the browser at once and wait until nothing of it is left."""
+        if self._burial is None:
+            self.connection.close()
+            # The group is killed before its leader is reaped: until then its number cannot be
+            # given to anyone else.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._stderr.close()
+            self._burial = asyncio.create_task(asyncio.to_thread(self._bury))
+        # A caller who is cancelled while waiting does not stop the burial.
+        await asyncio.shield(self._burial)
+
+    def last_words(self) -> str:
+        """Return the end of what the browser wrote to its standard error."""
+        return self._stderr.text()
+
+    def _bury(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GROUP_GONE_S)
+        # Its children are not ours to reap, and those that still die may still write to the profile.
+        give_up = time.monotonic() + GROUP_GONE_S
+        while time.monotonic() < give_up and _group_exists(self.pid):
+            time.sleep(0.01)
+        self._profile.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A temporary profile folder, locked for as long as the process that made it lives."""
+
+    path: Path
+    lock_fd: int
+
+    @classmethod
+    def create(cls, root: Path, user: str | None) -> Profile:
+        """Make a fresh folder under root that belongs to user."""
+        while True:
+            path = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX, dir=root))
+            lock_fd = os.open(path / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX)
+            # Between making the lock and taking it, another server's sweep may have had both.
+            if path.exists():
+                break
+            os.close(lock_fd)
+        if user is not None:
+            account = pwd.getpwnam(user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+        return cls(path, lock_fd)
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.exists():
+            log.warning("the browser's profile %s could not be removed", self.path)
+        os.close(self.lock_fd)
+
+
+def sweep_profiles(root: Path) -> None:
+    """Remove profiles whose server was killed; a lock that can be had has no owner any more."""
+    for path in root.glob(f"{PROFILE_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            fd = os.open(path / ".lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(fd)
+
+
+class _Tail:
+    """Keeps the end of what is written to a pipe, so that the writer never waits for a reader."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._transport: asyncio.ReadTransport | None = None
+
+    async def drain(self, fd: int) -> None:
+        """Read from fd, which belongs to us from now on, until its other end is closed."""
+        loop = asyncio.get_running_loop()
+        reader = os.fdopen(fd, "rb", buffering=0)
+        self._transport, _ = await loop.connect_read_pipe(lambda: _TailProtocol(self._kept), reader)
+
+    def close(self) -> None:
+        """Stop reading; a process that outlived the browser may still hold the other end."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def text(self) -> str:
+        return self._kept.decode(errors="replace").strip()
+
+
+class _TailProtocol(asyncio.Protocol):
+    def __init__(self, kept: bytearray) -> None:
+        self._kept = kept
+
+    def data_received(self, data: bytes) -> None:
+        self._kept += data
+        del self._kept[:-STDERR_TAIL_BYTES]
+
+
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _safest_jail() -> _Jail:
+    """Return the best jail for who we are: never root if it can be helped, always the sandbox.
+
+    A renderer that is taken over must not find itself to be root.
+    """
+    if os.geteuid() != 0:
+        return _Jail(user=None, sandbox=True)
+    try:
+        pwd.getpwnam(UNPRIVILEGED)
+    except KeyError:
+        # Chromium refuses to be root with a sandbox.
+        log.warning("there is no user %r, so the browser runs as root and without its sandbox", UNPRIVILEGED)
+        return _Jail(user=None, sandbox=False)
+    return _Jail(user=UNPRIVILEGED, sandbox=True)
+
+
+def _identity(user: str | None) -> _Identity:
+    if user is None:
+        return {}
+    account = pwd.getpwnam(user)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _command(binary: Path, profile: Path, jail: _Jail) -> list[str]:
+    # The shell moves the pipes from 0 and 1 to the 3 and 4 where Chromium looks for them.
+    # Doing that in a preexec_fn would run Python between fork and exec of a threaded process.
+    flags = [*FLAGS, f"--user-data-dir={profile}"]
+    if not jail.sandbox:
+        flags.append("--no-sandbox")
+    if _shared_memory_bytes() < SMALL_SHM_BYTES:
+        flags.append("--disable-dev-shm-usage")
+    return ["/bin/sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null', "sh", str(binary), *flags]
+
+
+def _environment(profile: Path) -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    home = str(profile)
+    return {**passed_on, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
+
+
+def _shared_memory_bytes() -> int:
+    try:
+        shm = os.statvfs("/dev/shm")  # noqa: S108 - where Chromium puts it, not where we do
+    except OSError:
+        return SMALL_SHM_BYTES if sys.platform == "darwin" else 0
+    return shm.f_blocks * shm.f_frsize
+
+
+def _widen(fd: int) -> None:
+    # Only Linux can, and only within the user's quota of pipe memory; it is a matter of speed.
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

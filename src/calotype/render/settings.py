@@ -1,0 +1,42 @@
+"""How the browser is run: which, how many captures at once, and when it is replaced."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SLOTS_PER_CORE = 2
+"""Real pages wait on the network while they load; on loopback more than one gains nothing."""
+
+MAX_QUEUE = 100
+"""At the six captures a second that two cores manage, 100 waiting callers are served within the
+25 s that a request may take. Whoever comes after them would wait in vain."""
+
+CAPTURES_BEFORE_RECYCLE = 2000
+"""No leak was seen over 500 captures; a browser that is replaced now and then need not prove it for ever."""
+
+
+def _slots() -> int:
+    return SLOTS_PER_CORE * (os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserSettings:
+    """The settings of render/, each with a default that suits one machine."""
+
+    binary: Path | None = None
+    """The browser to run (CALOTYPE_BROWSER); searched for when None."""
+    concurrency: int = field(default_factory=_slots)
+    """Captures at a time (CALOTYPE_RENDER_CONCURRENCY)."""
+    queue_limit: int = MAX_QUEUE
+    """Callers who may wait for their turn; one more is turned away."""
+    captures_before_recycle: int = CAPTURES_BEFORE_RECYCLE
+    launch_timeout_s: float = 20.0
+    """A launch takes 0.4 s; a machine that needs 20 s for it cannot take pictures either."""
+    open_timeout_s: float = 10.0
+    """For a new context and tab, which take 10 ms; a browser that needs longer is replaced."""
+    dispose_timeout_s: float = 3.0
+    """For closing a context, which takes 10 ms even when its page hangs; else the browser is replaced."""
+    profile_root: Path | None = None
+    """Where temporary profiles live; the system's folder for temporary files when None."""

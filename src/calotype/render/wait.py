@@ -1,0 +1,236 @@
+"""Bringing a page to the state in which it is pictured; one deadline shared by all steps.
+
+Every step here waits without a limit of its own, since the caller's deadline cuts them all
+short, with two exceptions that must not cost a good picture: settling takes at most PATIENCE_S,
+and a page that goes from one document to the next is followed MAX_MOVES times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from typing import Final, Literal
+
+import msgspec
+
+from calotype.capture.errors import InvalidRequest, NavigationFailed, TargetForbidden
+from calotype.capture.negative import HtmlDocument, PageUrl, WaitUntil
+from calotype.capture.output import Area
+from calotype.clock import Deadline
+from calotype.egress.proxy import EgressExit
+from calotype.render.page import Page, endpoint_of, without_credentials
+
+log = logging.getLogger("calotype.render")
+
+PATIENCE_S: Final = 5.0
+"""How long fonts and images may hold up a page that has otherwise loaded. One image that never
+ends is left out of the picture; it does not make a timeout of it."""
+QUIET_S: Final = 0.5
+"""The network is idle when it has been so for this long; every browser tool says the same."""
+MAX_MOVES: Final = 5
+"""Documents that we follow a page to after the first has loaded."""
+BAD_GATEWAY: Final = 502
+BODILESS: Final = frozenset({204, 205})
+"""Answers that leave a browser where it is."""
+
+# What follows runs in the page, in a world of its own. Reflect.get, because an element named
+# "title" or "fonts" hides the document's own property, in every world.
+_DOCUMENT = "const of = name => Reflect.get(Document.prototype, name, document);"
+_FIND = "const find = css => Document.prototype.querySelector.call(document, css);"
+
+_TITLE_JS: Final = f"() => {{ {_DOCUMENT} return String(of('title')); }}"
+
+_MATCH_JS: Final = f"""async css => {{
+  {_FIND}
+  for (;;) {{
+    try {{ if (find(css)) return "found"; }} catch (error) {{ return "invalid"; }}
+    await new Promise(later => setTimeout(later, 50));
+  }}
+}}"""
+
+_SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
+  {_DOCUMENT} {_FIND}
+  const enough = new Promise(over => setTimeout(over, patienceMs, "impatient"));
+  const frame = () => new Promise(drawn => requestAnimationFrame(drawn));
+  const loaded = image => image.complete ? null : new Promise(ended => {{
+    image.addEventListener("load", ended); image.addEventListener("error", ended);
+  }});
+  const ready = async image => {{ await loaded(image); await image.decode().catch(() => null); }};
+  const inView = image => {{
+    const box = image.getBoundingClientRect();
+    return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+  }};
+  const root = kind === "element" ? find(css) : of("documentElement");
+  if (!root) return "absent";
+  if (kind === "element") root.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
+  const settle = async () => {{
+    await frame();
+    const images = [...(root.matches("img") ? [root] : []), ...root.querySelectorAll("img")];
+    const wanted = kind === "viewport" ? images.filter(inView) : images;
+    for (const image of wanted) if (image.loading === "lazy") image.loading = "eager";
+    await of("fonts").ready;
+    await Promise.all(wanted.map(ready));
+    await of("fonts").ready;
+    await frame(); await frame();
+    return "settled";
+  }};
+  return Promise.race([settle(), enough]);
+}}"""
+
+
+class _Arrival(msgspec.Struct, frozen=True, rename="camel"):
+    loader_id: str = ""
+    error_text: str = ""
+    is_download: bool = False
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    url: str
+
+
+class _Paused(msgspec.Struct, frozen=True, rename="camel"):
+    request_id: str
+    frame_id: str
+    request: _Asked
+
+
+async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: float) -> None:
+    """Go to the page and return when its document begins to arrive, whatever its status.
+
+    Raises TargetForbidden, NavigationFailed.
+    """
+    page.forget_milestones()
+    arrival = await page.session.call("Page.navigate", {"url": target.url}, timeout_s, _Arrival)
+    _check_allowed(page, way_out)
+    if arrival.is_download:
+        raise NavigationFailed(without_credentials(target.url), "the URL is a download")
+    if arrival.error_text:
+        raise NavigationFailed(
+            without_credentials(target.url), _why(page, way_out, target.url, arrival.error_text)
+        )
+
+
+async def open_html(page: Page, document: HtmlDocument, timeout_s: float) -> None:
+    """Have the page show a document that came with the request.
+
+    With a base_url the browser navigates there and is handed the document in place of an
+    answer, so that origin, cookies, relative links and document.baseURI are what they would
+    be had the server sent it; an inserted <base> would get only the last two, and lose to one
+    of the document's own. Nothing is asked of that server but what the document links to.
+    Without one the document is written into about:blank.
+    """
+    page.forget_milestones()
+    if document.base_url is None:
+        params = {"frameId": page.frame_id, "html": document.html}
+        await page.session.call("Page.setDocumentContent", params, timeout_s)
+        return
+    body = base64.b64encode(document.html.encode("utf-8", "surrogatepass")).decode()
+    page.session.on("Fetch.requestPaused", _Paused, lambda paused: _hand_over(page, paused, body))
+    everything = {"patterns": [{"urlPattern": "*", "resourceType": "Document", "requestStage": "Request"}]}
+    await page.session.call("Fetch.enable", everything, timeout_s)
+    arrival = await page.session.call("Page.navigate", {"url": document.base_url}, timeout_s, _Arrival)
+    # Links may be followed, and frames may be filled, as in any page.
+    page.session.post("Fetch.disable", {})
+    if arrival.error_text:
+        raise NavigationFailed(without_credentials(document.base_url), _readable(arrival.error_text))
+    # Nothing was asked of the base's server, so whether it may be asked is not to be held against
+    # the document; that a script leads on to somewhere forbidden is.
+    page.documents.clear()
+
+
+def _hand_over(page: Page, paused: _Paused, body: str) -> None:
+    if paused.frame_id != page.frame_id:
+        page.session.post("Fetch.continueRequest", {"requestId": paused.request_id})
+        return
+    headers = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
+    answer = {"requestId": paused.request_id, "responseCode": 200, "responseHeaders": headers, "body": body}
+    page.session.post("Fetch.fulfillRequest", answer)
+
+
+async def loaded(page: Page, until: WaitUntil) -> None:
+    """Wait for the document, and for the one that it may be about to give way to, to get this far."""
+    milestone: Literal["DOMContentLoaded", "load"] = (
+        "DOMContentLoaded" if until is WaitUntil.DOM_CONTENT_LOADED else "load"
+    )
+    await page.until(lambda: page.reached(milestone) and not page.leaving)
+    if until is WaitUntil.NETWORK_IDLE:
+        await _idle(page)
+
+
+async def _idle(page: Page) -> None:
+    """Wait until no request of the main frame has been under way for QUIET_S.
+
+    Requests of other frames are not counted: those in a process of their own report to a
+    session of their own, and `load` has waited for what they show at first.
+    """
+    while True:
+        await page.until(lambda: page.quiet)
+        try:
+            async with asyncio.timeout(QUIET_S):
+                await page.until(lambda: not page.quiet)
+        except TimeoutError:
+            return
+
+
+async def matched(page: Page, selector: str, field: str, timeout_s: float) -> None:
+    """Wait until selector matches. Raises InvalidRequest naming field if no browser can read it."""
+    if await page.run(_MATCH_JS, [selector], timeout_s, str) == "invalid":
+        raise InvalidRequest(
+            field, "is not a CSS selector that the browser can read", "give a valid CSS selector"
+        )
+
+
+async def settled(page: Page, area: Area, deadline: Deadline) -> None:
+    """Wait for fonts, for the images that will be in the picture, and for two frames; for PATIENCE_S at most.
+
+    Lazy images in the picture are loaded although nobody scrolls to them.
+    """
+    remaining_s = deadline.remaining_s()
+    patience_ms = int(min(PATIENCE_S, remaining_s / 2) * 1000)
+    arguments = [area.kind.value, area.selector, patience_ms]
+    how = await page.run(_SETTLE_JS, arguments, remaining_s, str)
+    if how == "impatient":
+        log.info("a page did not settle within %d ms and is pictured as it is", patience_ms)
+
+
+async def title_of(page: Page, timeout_s: float) -> str:
+    """Return the document's title."""
+    return await page.run(_TITLE_JS, [], timeout_s, str)
+
+
+def check_reached(page: Page, way_out: EgressExit) -> None:
+    """Raise TargetForbidden or NavigationFailed if what the page shows is no answer of its server.
+
+    Over plain http the proxy's refusal looks like a page, and a page may lead to another after
+    it was reached; so this is asked of every document, and before the picture is given away.
+    """
+    _check_allowed(page, way_out)
+    if page.unreachable_url:
+        reason = _why(page, way_out, page.unreachable_url, page.failure)
+        raise NavigationFailed(without_credentials(page.unreachable_url), reason)
+    endpoint = endpoint_of(page.url)
+    if page.status == BAD_GATEWAY and endpoint is not None:
+        known = way_out.unreachable.get((endpoint.host, endpoint.port))
+        if known is not None:
+            raise NavigationFailed(without_credentials(page.url), known)
+
+
+def _check_allowed(page: Page, way_out: EgressExit) -> None:
+    for document in page.documents:
+        endpoint = endpoint_of(document)
+        if endpoint is not None and (endpoint.host, endpoint.port) in way_out.refused:
+            raise TargetForbidden(endpoint.host)
+
+
+def _why(page: Page, way_out: EgressExit, url: str, net_error: str) -> str:
+    """Return the proxy's reason if it has one, else the browser's."""
+    endpoint = endpoint_of(page.documents[-1] if page.documents else url)
+    known = None if endpoint is None else way_out.unreachable.get((endpoint.host, endpoint.port))
+    return known or _readable(net_error)
+
+
+def _readable(net_error: str) -> str:
+    """Turn net::ERR_CONNECTION_RESET into `connection reset (net::ERR_CONNECTION_RESET)`."""
+    words = net_error.removeprefix("net::ERR_").lower().replace("_", " ")
+    return f"{words} ({net_error})" if net_error else "the browser shows an error page"

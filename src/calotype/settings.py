@@ -1,0 +1,227 @@
+"""Settings: flags, then CALOTYPE_* variables, then a TOML file, then defaults; read once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calotype.blobs.settings import FilesystemSettings
+from calotype.cache.hot import DEFAULT_HOT_BYTES
+from calotype.cache.policy import CachePolicy, HitsWhen
+from calotype.egress.rules import EgressRules
+from calotype.errors import ConfigurationError
+from calotype.render.settings import BrowserSettings
+from calotype.sql.settings import SqliteSettings
+
+PREFIX = "CALOTYPE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table of settings."""
+
+    name: str
+    """As in the TOML file; the variable is its upper case behind the prefix."""
+    default: str
+    """As docs/settings.md shows it."""
+    meaning: str
+    parse: Callable[[str], object]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65_535)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        message = f"must be a whole number from {low} to {high}"
+        raise ValueError(message)
+    return int(text)
+
+
+def _public_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or "?" in text or "#" in text:
+        message = "must be an http or https URL without query, such as https://shots.example.com"
+        raise ValueError(message)
+    return text.rstrip("/")
+
+
+def _hits_when(text: str) -> HitsWhen:
+    try:
+        return HitsWhen(text)
+    except ValueError as exc:
+        message = f"must be one of {', '.join(HitsWhen)}"
+        raise ValueError(message) from exc
+
+
+SETTINGS = (
+    Setting("host", "127.0.0.1", "Address to listen on.", str),
+    Setting("port", "8787", "Port to listen on; 0 takes a free one.", _port),
+    Setting("data", "./data", "Folder of index, blobs and secret key.", Path),
+    Setting(
+        "public_url",
+        "the listening address; on a wildcard address the request's Host",
+        "Base of public URLs (X-Cache-URL).",
+        _public_url,
+    ),
+    Setting(
+        "secret_key",
+        "a 0600 file in the data folder, made on first start",
+        "Master secret; cache keys are derived from it.",
+        str,
+    ),
+    Setting(
+        "cache_default",
+        "on",
+        "`on`: an identical request is a hit. `available`: only with cache.available.",
+        _hits_when,
+    ),
+    Setting("browser", "searched", "Path of the browser binary.", Path),
+    Setting(
+        "egress_allow",
+        "empty",
+        "Comma-separated hosts, host:port or networks that captures may reach although not public.",
+        EgressRules.parse,
+    ),
+    Setting(
+        "render_concurrency",
+        "twice the cores",
+        "Captures at a time.",
+        lambda text: _whole(text, 1, 256),
+    ),
+    Setting(
+        "render_queue",
+        "100",
+        "Captures that may wait behind them; one more is answered 503.",
+        lambda text: _whole(text, 0, 100_000),
+    ),
+    Setting(
+        "hot_bytes",
+        str(DEFAULT_HOT_BYTES),
+        "Memory for the bytes of often wanted pictures, per process.",
+        lambda text: _whole(text, 0, 2**40),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured, in the slices that the packages take."""
+
+    host: str
+    port: int
+    data: Path
+    public_url: str | None
+    secret_key: str | None = field(repr=False)
+    hot_bytes: int
+    cache: CachePolicy
+    index: SqliteSettings
+    blobs: FilesystemSettings
+    browser: BrowserSettings
+    egress: EgressRules
+
+    @property
+    def secret_key_file(self) -> Path:
+        """Where the master secret is kept when none is configured."""
+        return self.data / "secret.key"
+
+
+def load_settings(
+    flags: Mapping[str, str | None] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    config: Path | None = None,
+) -> Settings:
+    """Return the settings that flags, environment and config file add up to.
+
+    flags go by setting name; None means not given. Raises ConfigurationError naming the setting, where it
+    was set, and what is allowed.
+    """
+    file = _read_file(config)
+    values: dict[str, object] = {}
+    for setting in SETTINGS:
+        text, source = _pick(setting, flags or {}, environ, file, config)
+        if text is None:
+            continue
+        try:
+            values[setting.name] = setting.parse(text)
+        except ValueError as exc:
+            message = f"{source} {exc}; it is {text!r}"
+            raise ConfigurationError(message) from exc
+    return _assemble(values)
+
+
+def _read_file(config: Path | None) -> Mapping[str, object]:
+    if config is None:
+        return {}
+    try:
+        content = tomllib.loads(config.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        message = f"the config file {config} cannot be read: {exc}"
+        raise ConfigurationError(message) from exc
+    known = {setting.name for setting in SETTINGS}
+    for name in content:
+        if name not in known:
+            message = f"{name} in {config} is no setting; the settings are {', '.join(sorted(known))}"
+            raise ConfigurationError(message)
+    return content
+
+
+def _pick(
+    setting: Setting,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    file: Mapping[str, object],
+    config: Path | None,
+) -> tuple[str | None, str]:
+    flag = flags.get(setting.name)
+    if flag is not None:
+        return flag, f"--{setting.name.replace('_', '-')}"
+    variable = environ.get(setting.variable)
+    if variable:
+        return variable, setting.variable
+    value = file.get(setting.name)
+    if value is None:
+        return None, ""
+    if isinstance(value, list):
+        value = ",".join(str(item) for item in value)
+    return str(value), f"{setting.name} in {config}"
+
+
+def _assemble(values: Mapping[str, object]) -> Settings:
+    def get(name: str, default: object) -> object:
+        return values.get(name, default)
+
+    data = Path(str(get("data", "data")))
+    browser = {
+        field_name: values[name]
+        for name, field_name in (
+            ("browser", "binary"),
+            ("render_concurrency", "concurrency"),
+            ("render_queue", "queue_limit"),
+        )
+        if name in values
+    }
+    egress = get("egress_allow", EgressRules.parse(""))
+    hits_when = get("cache_default", HitsWhen.ON)
+    public_url, secret_key = values.get("public_url"), values.get("secret_key")
+    return Settings(
+        host=str(get("host", "127.0.0.1")),
+        port=int(str(get("port", 8787))),
+        data=data,
+        public_url=None if public_url is None else str(public_url),
+        secret_key=None if secret_key is None else str(secret_key),
+        hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
+        cache=CachePolicy(hits_when=HitsWhen(str(hits_when))),
+        index=SqliteSettings(path=data / "index.sqlite"),
+        blobs=FilesystemSettings(folder=data / "blobs"),
+        browser=BrowserSettings(**browser),  # type: ignore[arg-type]
+        egress=egress if isinstance(egress, EgressRules) else EgressRules.parse(str(egress)),
+    )

@@ -1,0 +1,1 @@
+"""Answering one request: where cache and renderer meet."""

@@ -1,0 +1,1 @@
+"""Numbered migrations; NNNN_name.sqlite.sql is applied once, in order."""

@@ -1,0 +1,186 @@
+"""One SQLite file in WAL mode: one reader in the event loop, one writer thread with group commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from calotype.cache.errors import StoreUnavailable
+from calotype.errors import ConfigurationError
+from calotype.sql.migrate import migrate
+from calotype.sql.settings import SqliteSettings
+
+MAX_QUEUED_WRITES = 10_000
+"""Beyond this the disk is not keeping up, and a write is refused rather than remembered."""
+_MAX_GROUP = 100
+"""Writes in one transaction: enough to share a sync, few enough to keep each one's wait short."""
+_OLDEST_SQLITE = (3, 37, 0)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    run: Callable[[sqlite3.Connection], Any]
+    durable: bool
+    done: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class Database:
+    """Point reads happen where they are asked for: a hop to a thread costs ten times the read.
+
+    Everything else, scans included, runs on the writer thread, in the order it was asked for.
+    Both see only committed states.
+    """
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            message = f"SQLite {sqlite3.sqlite_version} is too old; Calotype needs 3.37 or newer"
+            raise ConfigurationError(message)
+        self._settings = settings
+        settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._writer = self._connect()
+            # The page size counts only before the first table, WAL is remembered by the file.
+            self._writer.execute("PRAGMA page_size = 8192")
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            migrate(self._writer)
+            self.reader = self._connect()
+            self.reader.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as exc:
+            message = (
+                f"the index {settings.path} cannot be opened: {exc}; check CALOTYPE_DATA and its permissions"
+            )
+            raise ConfigurationError(message) from exc
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_QUEUED_WRITES)
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="calotype-writer", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._settings.path,
+            timeout=self._settings.busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA mmap_size = 1073741824")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever anybody, in any process, has committed (3 µs)."""
+        (version,) = self.read(lambda reader: reader.execute("PRAGMA data_version").fetchone())
+        return int(version)
+
+    def read_one(self, sql: str, parameters: tuple[object, ...] = ()) -> tuple[object, ...] | None:
+        """Return the first row, read in the calling thread. Raises StoreUnavailable."""
+        try:
+            row: tuple[object, ...] | None = self.reader.execute(sql, parameters).fetchone()
+        except sqlite3.Error as exc:
+            raise _unavailable(exc) from exc
+        return row
+
+    def read(self, run: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a few point reads in the calling thread. Raises StoreUnavailable."""
+        try:
+            return run(self.reader)
+        except sqlite3.Error as exc:
+            raise _unavailable(exc) from exc
+
+    async def write(self, run: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+        """Run in a transaction on the writer thread and return what it returns, once committed.
+
+        Jobs that wait together share a commit; one that raises is undone alone. With durable the
+        commit survives a power cut, without it only the death of the process. Raises StoreUnavailable.
+        """
+        if self._closed:
+            message = "the index is closed"
+            raise StoreUnavailable(message)
+        loop = asyncio.get_running_loop()
+        job = _Job(run, durable, loop.create_future(), loop)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full as exc:
+            message = f"{MAX_QUEUED_WRITES} writes are waiting already"
+            raise StoreUnavailable(message) from exc
+        # A caller that is cancelled does not call its write back: it is done or not, as a whole.
+        result: T = await job.done
+        return result
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            group = [job]
+            stop = False
+            while len(group) < _MAX_GROUP and not self._jobs.empty():
+                more = self._jobs.get()
+                if more is None:
+                    stop = True
+                    break
+                group.append(more)
+            self._commit(group)
+            if stop:
+                return
+
+    def _commit(self, group: list[_Job]) -> None:
+        results: list[tuple[_Job, object, BaseException | None]] = []
+        try:
+            # A purge that was answered must not come undone; a lost store is only a miss.
+            level = "FULL" if any(job.durable for job in group) else "NORMAL"
+            self._writer.execute(f"PRAGMA synchronous = {level}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            for job in group:
+                self._writer.execute("SAVEPOINT job")
+                try:
+                    results.append((job, job.run(self._writer), None))
+                except Exception as exc:  # noqa: BLE001 - whatever a job raises is its caller's to see
+                    self._writer.execute("ROLLBACK TO job")
+                    results.append((job, None, exc))
+                self._writer.execute("RELEASE job")
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as exc:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            results = [(job, None, exc) for job in group]
+        for job, value, error in results:
+            if isinstance(error, sqlite3.Error):
+                cause, error = error, _unavailable(error)
+                error.__cause__ = cause
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                job.loop.call_soon_threadsafe(_settle, job.done, value, error)
+
+    async def close(self) -> None:
+        """Finish the writes that wait, and close the file."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._jobs.put, None)
+        await asyncio.to_thread(self._thread.join)
+        self.reader.close()
+        self._writer.close()
+
+
+def _settle(done: asyncio.Future[Any], value: object, error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(value)
+    else:
+        done.set_exception(error)
+
+
+def _unavailable(exc: sqlite3.Error) -> StoreUnavailable:
+    return StoreUnavailable(f"the index cannot be used: {exc}")

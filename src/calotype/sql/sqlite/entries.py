@@ -1,0 +1,166 @@
+"""EntryIndex on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from calotype.cache.barrier import barred
+from calotype.cache.entry import CacheEntry, CacheKey, EntryId, Namespace, Seq
+from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stats, Stored, Superseded
+from calotype.cache.purge import PurgeFilter
+from calotype.clock import Clock, from_ms, to_ms
+from calotype.sql.rows import (
+    ENTRY_COLUMNS,
+    ENTRY_FROM,
+    INSERT_ENTRY,
+    VISIBLE,
+    directory_of,
+    entry_of,
+    entry_values,
+    ns_number,
+)
+from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.outbox import remove_entries
+from calotype.sql.sqlite.purges import records_since
+from calotype.sql.sqlite.selection import Selection, select_entries
+
+_FIND = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.ns = ? AND e.ckey = ? AND {VISIBLE}"  # noqa: S608
+_FIND_BY_ID = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.name = ? AND {VISIBLE}"  # noqa: S608
+_HEAD = "SELECT seq FROM ns WHERE ns = ?"
+
+
+class SqliteEntryIndex:
+    """Looks up in the event loop, behind a row cache that any commit of any process empties."""
+
+    def __init__(self, database: Database, clock: Clock, row_cache_entries: int = 50_000) -> None:
+        self._database, self._clock, self._capacity = database, clock, row_cache_entries
+        self._version = -1
+        self._by_key: dict[tuple[Namespace, CacheKey], CacheEntry | None] = {}
+        self._by_id: dict[EntryId, CacheEntry | None] = {}
+
+    def _revalidate(self) -> None:
+        version = self._database.data_version()
+        if version != self._version or len(self._by_key) + len(self._by_id) >= self._capacity:
+            self._by_key.clear()
+            self._by_id.clear()
+            self._version = version
+
+    async def find(self, namespace: Namespace, key: CacheKey) -> CacheEntry | None:
+        """See EntryIndex. Never suspends."""
+        self._revalidate()
+        where = (namespace, key)
+        if where not in self._by_key:
+            row = self._database.read_one(_FIND, (ns_number(namespace), key))
+            self._by_key[where] = None if row is None else entry_of(row)
+        return self._by_key[where]
+
+    async def find_by_id(self, entry_id: EntryId) -> CacheEntry | None:
+        """See EntryIndex. Never suspends."""
+        self._revalidate()
+        if entry_id not in self._by_id:
+            row = self._database.read_one(_FIND_BY_ID, (entry_id,))
+            self._by_id[entry_id] = None if row is None else entry_of(row)
+        return self._by_id[entry_id]
+
+    async def head(self, namespace: Namespace) -> Seq:
+        """See EntryIndex. Never suspends."""
+        row: Any = self._database.read_one(_HEAD, (ns_number(namespace),))
+        return Seq(0 if row is None else row[0])
+
+    async def commit(self, lease: Lease, entry: CacheEntry) -> Committed:
+        """See EntryIndex."""
+        return await self._database.write(lambda connection: self._commit(connection, lease, entry))
+
+    def _commit(self, connection: sqlite3.Connection, lease: Lease, entry: CacheEntry) -> Committed:
+        ns, birth = ns_number(entry.namespace), entry.birth
+        held = connection.execute(
+            "SELECT 1 FROM lease WHERE ns = ? AND ckey = ? AND token = ?", (ns, lease.key, birth.number)
+        ).fetchone()
+        if held is None:
+            return LeaseLost()
+        records = records_since(connection, ns, birth.seq)
+        if records is None:
+            # The log no longer reaches back to this render's begin; what it cannot prove is refused.
+            return Barred(birth.seq)
+        by = barred(records, entry.subject, birth)
+        if by is not None:
+            return Barred(by.seq)
+        replaced = connection.execute(
+            "SELECT id, blob, url_id, dir_id, born_number FROM entry WHERE ns = ? AND ckey = ?",
+            (ns, entry.key),
+        ).fetchall()
+        if any(row[4] > birth.number for row in replaced):
+            return Superseded()
+        url_id = _intern(connection, "url", "ukey", "url_id", ns, entry.url_key)
+        dir_id = _intern(connection, "dir", "dkey", "dir_id", ns, directory_of(entry.path))
+        # First the old row's names are freed, but its dictionary rows only after the new row uses them.
+        connection.execute("DELETE FROM entry WHERE ns = ? AND ckey = ?", (ns, entry.key))
+        connection.execute(INSERT_ENTRY, entry_values(entry, url_id, dir_id))
+        remove_entries(connection, replaced, to_ms(entry.stored_at))
+        return Stored()
+
+    async def forget_broken(self, entry: CacheEntry) -> None:
+        """See EntryIndex."""
+        now_ms = to_ms(self._clock())
+
+        def forget(connection: sqlite3.Connection) -> None:
+            rows = connection.execute(
+                "SELECT id, blob, url_id, dir_id FROM entry WHERE ns = ? AND ckey = ? AND blob = ?",
+                (ns_number(entry.namespace), entry.key, entry.blob_id),
+            ).fetchall()
+            remove_entries(connection, rows, now_ms)
+
+        await self._database.write(forget)
+
+    async def page(
+        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+    ) -> tuple[list[CacheEntry], int | None]:
+        """See EntryIndex."""
+        now_ms = to_ms(self._clock())
+
+        def read(connection: sqlite3.Connection) -> tuple[list[CacheEntry], int | None]:
+            selection = Selection(ns_number(namespace), which, now_ms)
+            rows = select_entries(
+                connection, selection, f"e.id, {ENTRY_COLUMNS}", before=before, newest_first=limit + 1
+            )
+            entries = [entry_of(row[1:]) for row in rows[:limit]]
+            return entries, rows[limit - 1][0] if len(rows) > limit else None
+
+        return await self._database.write(read)
+
+    async def stats(self, namespace: Namespace | None) -> Stats:
+        """See EntryIndex."""
+        now_ms = to_ms(self._clock())
+        scope, parameters = ("", ()) if namespace is None else ("e.ns = ? AND ", (ns_number(namespace),))
+
+        def read(connection: sqlite3.Connection) -> Stats:
+            count, size, oldest, newest = connection.execute(
+                "SELECT count(*), coalesce(sum(e.size), 0), min(e.born_ms), max(e.born_ms) "  # noqa: S608
+                f"FROM {ENTRY_FROM} WHERE {scope}e.drop_after > ? AND {VISIBLE}",
+                (*parameters, now_ms),
+            ).fetchone()
+            (waiting,) = connection.execute("SELECT count(*) FROM blob_gc").fetchone()
+            return Stats(
+                entries=count,
+                bytes=size,
+                oldest=None if oldest is None else from_ms(oldest),
+                newest=None if newest is None else from_ms(newest),
+                blobs_to_delete=waiting,
+            )
+
+        return await self._database.write(read)
+
+
+def _intern(connection: sqlite3.Connection, table: str, text: str, number: str, ns: int, value: str) -> int:
+    """Return the number of value in a dictionary table, entering it first if it is new."""
+    row = connection.execute(
+        f"SELECT {number} FROM {table} WHERE ns = ? AND {text} = ?", (ns, value)
+    ).fetchone()  # noqa: S608
+    if row is None:
+        row = connection.execute(
+            f"INSERT INTO {table}(ns, {text}, {number}) "  # noqa: S608
+            f"VALUES (?, ?, (SELECT coalesce(max({number}), 0) + 1 FROM {table})) RETURNING {number}",
+            (ns, value),
+        ).fetchone()
+    return int(row[0])

@@ -1,0 +1,93 @@
+"""Leases on SQLite."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from datetime import datetime
+
+from calotype.cache.barrier import barred
+from calotype.cache.entry import Birth, CacheKey, Namespace, Seq, Subject
+from calotype.cache.ports import HeldBy, Lease
+from calotype.clock import from_ms, to_ms
+from calotype.sql.rows import ns_number
+from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.purges import records_since
+
+LEASE_MS = 15_000
+"""How long a holder may be silent: a machine that stops is replaced within this time."""
+
+
+class SqliteLeases:
+    """One row per key that is being rendered."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # All processes on one SQLite file share a machine, so a dead holder can be told by its process id.
+        self._owner = f"{os.getpid()}:{secrets.token_hex(8)}"
+
+    async def acquire(self, namespace: Namespace, subject: Subject, now: datetime) -> Lease | HeldBy:
+        """See Leases."""
+        ns, now_ms = ns_number(namespace), to_ms(now)
+
+        def take(connection: sqlite3.Connection) -> Lease | HeldBy:
+            held = connection.execute(
+                "SELECT owner, token, born_seq, born_ms, expires_ms FROM lease WHERE ns = ? AND ckey = ?",
+                (ns, subject.key),
+            ).fetchone()
+            if held is not None:
+                owner, token, born_seq, born_ms, expires_ms = held
+                birth = Birth(Seq(born_seq), token, from_ms(born_ms))
+                if expires_ms > now_ms and _alive(owner) and not _overtaken(connection, ns, subject, birth):
+                    return HeldBy(from_ms(expires_ms))
+            connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
+            seq, number = connection.execute(
+                "UPDATE ns SET births = births + 1 WHERE ns = ? RETURNING seq, births", (ns,)
+            ).fetchone()
+            connection.execute(
+                "INSERT OR REPLACE INTO lease(ns, ckey, token, owner, born_seq, born_ms, expires_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (ns, subject.key, number, self._owner, seq, now_ms, now_ms + LEASE_MS),
+            )
+            return Lease(namespace, CacheKey(subject.key), Birth(Seq(seq), number, from_ms(now_ms)))
+
+        return await self._database.write(take)
+
+    async def renew(self, lease: Lease, now: datetime) -> bool:
+        """See Leases."""
+        until = to_ms(now) + LEASE_MS
+        where = (ns_number(lease.namespace), lease.key, lease.birth.number)
+        return await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE lease SET expires_ms = ? WHERE ns = ? AND ckey = ? AND token = ?", (until, *where)
+                ).rowcount
+                == 1
+            )
+        )
+
+    async def release(self, lease: Lease) -> None:
+        """See Leases."""
+        where = (ns_number(lease.namespace), lease.key, lease.birth.number)
+        await self._database.write(
+            lambda connection: connection.execute(
+                "DELETE FROM lease WHERE ns = ? AND ckey = ? AND token = ?", where
+            )
+        )
+
+
+def _overtaken(connection: sqlite3.Connection, ns: int, subject: Subject, birth: Birth) -> bool:
+    """Say whether a purge since birth keeps that render from storing: then nobody need wait for it."""
+    records = records_since(connection, ns, birth.seq)
+    return records is None or barred(records, subject, birth) is not None
+
+
+def _alive(owner: str) -> bool:
+    try:
+        os.kill(int(owner.partition(":")[0]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,165 @@
+"""PurgeLog on SQLite: mark first, sweep later."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from calotype.cache.entry import Namespace, Seq
+from calotype.cache.ports import Swept
+from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+from calotype.clock import to_ms
+from calotype.sql.rows import ENTRY_FROM, VISIBLE, filter_text, ns_number, record_of
+from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.outbox import remove_entries
+from calotype.sql.sqlite.selection import (
+    Selection,
+    count_entries,
+    mark_dead,
+    named,
+    ranges,
+    select_entries,
+)
+
+DELETED_AT_ONCE = 500
+"""Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times what marking does."""
+_SWEEP_CHUNK = 500
+"""Rows looked at in one transaction, so that the writer is never held for long."""
+_SWEEP_EVERY_MS = 3_600_000
+"""A pass begins this long after the one before even without a purge, for what has expired."""
+_GONE = "e.id, e.blob, e.url_id, e.dir_id"
+_LOG_SINCE = "SELECT seq, filter FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
+_FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
+
+
+def records_since(connection: sqlite3.Connection, ns: int, seq: int) -> list[PurgeRecord] | None:
+    """Return the purges of a namespace numbered above seq; None when some of them are no longer known."""
+    (floor,) = connection.execute(_FLOOR, (ns,)).fetchone() or (0,)
+    if seq < floor:
+        return None
+    return [record_of(row) for row in connection.execute(_LOG_SINCE, (ns, seq))]
+
+
+class SqlitePurgeLog:
+    """Every purge is one transaction: number, effect, count and log line stand or fall together."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def since(self, namespace: Namespace, seq: Seq) -> Sequence[PurgeRecord] | None:
+        """See PurgeLog. Never suspends."""
+        return self._database.read(lambda connection: records_since(connection, ns_number(namespace), seq))
+
+    async def purge(
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+    ) -> Purge:
+        """See PurgeLog."""
+        ns, now_ms = ns_number(namespace), to_ms(now)
+        return await self._database.write(
+            lambda connection: _purge(connection, Selection(ns, which, now_ms), which, dry_run=dry_run),
+            durable=not dry_run,
+        )
+
+    async def sweep(self, now: datetime) -> Swept:
+        """See PurgeLog."""
+        now_ms = to_ms(now)
+        return await self._database.write(lambda connection: _sweep(connection, now_ms))
+
+    async def blobs_deleted(self, places: Sequence[int]) -> None:
+        """See PurgeLog."""
+        gone = [(place,) for place in places]
+        await self._database.write(
+            lambda connection: connection.executemany("DELETE FROM blob_gc WHERE id = ?", gone)
+        )
+
+
+def _purge(
+    connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, *, dry_run: bool
+) -> Purge:
+    ns, now_ms = selection.ns, selection.now_ms
+    connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
+    bump = 0 if dry_run else 1
+    (seq,) = connection.execute(
+        "UPDATE ns SET seq = seq + ? WHERE ns = ? RETURNING seq", (bump, ns)
+    ).fetchone()
+    rows = select_entries(connection, selection, _GONE, limit=DELETED_AT_ONCE + 1)
+    few = len(rows) <= DELETED_AT_ONCE
+    count = len(rows) if few else count_entries(connection, selection)
+    gone = {row[0] for row in rows} if few else None
+    keys = tuple(key for key in which.keys or () if _went(connection, selection, key, gone))
+    purge_id = f"purge_{secrets.token_hex(10)}"
+    if not dry_run:
+        if few:
+            remove_entries(connection, rows, now_ms)
+        else:
+            _mark(connection, selection, which, seq)
+            _begin_pass(connection, now_ms)
+        connection.execute(
+            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted) VALUES (?, ?, ?, ?, ?, ?)",
+            (ns, seq, purge_id, now_ms, filter_text(which), count),
+        )
+    return Purge(id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run)
+
+
+def _went(connection: sqlite3.Connection, selection: Selection, key: str, gone: set[int] | None) -> bool:
+    found = named(connection, selection.ns, key)
+    if found is None or gone is not None:
+        return found is not None and found in (gone or ())
+    return bool(select_entries(connection, selection, "1", only=found))
+
+
+def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, seq: int) -> None:
+    """Make all that is selected invisible, by the cheapest mark that says exactly that."""
+    url = which.selective_url
+    if which.is_total:
+        connection.execute("UPDATE ns SET purged_seq = ? WHERE ns = ?", (seq, selection.ns))
+    elif url is not None and which == PurgeFilter(url=url):
+        scan = url.plan()
+        query, parameters = ranges("url", "url_id", "ukey", selection.ns, scan)
+        connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
+        connection.execute(
+            f"UPDATE url SET purged_seq = ? WHERE url_id IN ({query}) AND (? OR url_matches(ukey))",  # noqa: S608
+            [seq, *parameters, scan.exact],
+        )
+    else:
+        if which.pattern is not None and which == PurgeFilter(pattern=which.pattern):
+            query, parameters = ranges("dir", "dir_id", "dkey", selection.ns, which.pattern.directories())
+            connection.create_function("covers", 1, which.pattern.covers_directory, deterministic=True)
+            connection.execute(
+                f"UPDATE dir SET purged_seq = ? WHERE dir_id IN ({query}) AND covers(dkey)",  # noqa: S608
+                [seq, *parameters],
+            )
+        mark_dead(connection, selection)
+
+
+def _begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO sweep(id, cursor, until, started_ms) "
+        "VALUES (1, 0, (SELECT coalesce(max(id), 0) FROM entry), ?)",
+        (now_ms,),
+    )
+
+
+def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
+    blobs = connection.execute(
+        "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
+    ).fetchall()
+    due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
+    if due is None or (due[0] >= due[1] and now_ms - due[2] >= _SWEEP_EVERY_MS):
+        _begin_pass(connection, now_ms)
+        due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
+    cursor, until, _ = due
+    if cursor >= until:
+        return Swept(0, tuple(blobs), more=len(blobs) == _SWEEP_CHUNK)
+    rows = connection.execute(
+        f"SELECT {_GONE}, e.drop_after > ? AND {VISIBLE} FROM {ENTRY_FROM} "  # noqa: S608
+        "WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
+        (now_ms, cursor, until, _SWEEP_CHUNK),
+    ).fetchall()
+    gone = [row[:4] for row in rows if not row[4]]
+    remove_entries(connection, gone, now_ms)
+    reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
+    connection.execute("UPDATE sweep SET cursor = ?", (reached,))
+    return Swept(len(gone), tuple(blobs), more=reached < until or len(blobs) == _SWEEP_CHUNK)

@@ -1,0 +1,125 @@
+"""Which rows of entry a purge filter means: the narrowest way in, and the rest as a test on the way."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from calotype.cache.entry import id_in_address
+from calotype.cache.globs import Scan
+from calotype.cache.purge import PurgeFilter
+from calotype.clock import to_us
+from calotype.sql.rows import VISIBLE
+
+_JOINS = "CROSS JOIN ns n ON n.ns = e.ns CROSS JOIN url u ON u.url_id = e.url_id CROSS JOIN dir d ON d.dir_id = e.dir_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The entries of namespace ns that which matches (all, without it) and that could be served at now_ms."""
+
+    ns: int
+    which: PurgeFilter | None
+    now_ms: int
+
+
+def select_entries(
+    connection: sqlite3.Connection,
+    selection: Selection,
+    columns: str,
+    *,
+    limit: int | None = None,
+    before: int | None = None,
+    newest_first: int | None = None,
+    only: int | None = None,
+) -> list[tuple[Any, ...]]:
+    """Return columns (of e, n, u, d) of the selected rows.
+
+    With newest_first, that many of them in falling order of id, beginning below before; with only,
+    at most the row of that id.
+    """
+    source, where, parameters = _statement(connection, selection)
+    tail = ""
+    if before is not None:
+        where += " AND e.id < ?"
+        parameters.append(before)
+    if only is not None:
+        where += " AND e.id = ?"
+        parameters.append(only)
+    if newest_first is not None:
+        tail = f" ORDER BY e.id DESC LIMIT {newest_first}"
+    elif limit is not None:
+        tail = f" LIMIT {limit}"
+    return connection.execute(f"SELECT {columns} FROM {source} WHERE {where}{tail}", parameters).fetchall()  # noqa: S608
+
+
+def count_entries(connection: sqlite3.Connection, selection: Selection) -> int:
+    """Count the selected rows."""
+    return int(select_entries(connection, selection, "count(*)")[0][0])
+
+
+def mark_dead(connection: sqlite3.Connection, selection: Selection) -> None:
+    """Make the selected rows invisible one by one; for filters that no dictionary mark expresses."""
+    source, where, parameters = _statement(connection, selection)
+    connection.execute(
+        f"UPDATE entry SET dead = 1 WHERE id IN (SELECT e.id FROM {source} WHERE {where})",  # noqa: S608
+        parameters,
+    )
+
+
+def ranges(table: str, number: str, text: str, ns: int, scan: Scan) -> tuple[str, list[object]]:
+    """Return a query for the numbers of a dictionary's rows within the scan's ranges.
+
+    One branch per range: SQLite turns each into a search of the primary key, but an OR of them
+    into a walk through the namespace.
+    """
+    branch = f"SELECT {number} FROM {table} WHERE ns = ? AND {text} >= ? AND {text} < ?"  # noqa: S608
+    query = " UNION ALL ".join([branch] * len(scan.ranges))
+    return query, [value for low, high in scan.ranges for value in (ns, low, high)]
+
+
+def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[str, str, list[object]]:
+    which = selection.which
+    where = ["e.ns = ?", "e.drop_after > ?", VISIBLE]
+    source = f"entry e {_JOINS}"
+    way_in: list[object] = []
+    values: list[object] = [selection.ns, selection.now_ms]
+    if which is not None and which.before is not None:
+        where.append("e.born_ms * 1000 < ?")
+        values.append(to_us(which.before))
+    if which is not None and (url := which.selective_url) is not None:
+        scan = url.plan()
+        query, way_in = ranges("url", "url_id", "ukey", selection.ns, scan)
+        source = f"({query}) t CROSS JOIN entry e ON e.url_id = t.url_id {_JOINS}"
+        if not scan.exact:
+            connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
+            where.append("url_matches(u.ukey)")
+    if which is not None and (pattern := which.pattern) is not None:
+        if not way_in:
+            query, way_in = ranges("dir", "dir_id", "dkey", selection.ns, pattern.directories())
+            source = f"({query}) t CROSS JOIN entry e ON e.dir_id = t.dir_id {_JOINS}"
+        connection.create_function("path_matches", 1, pattern.matches, deterministic=True)
+        where.append("path_matches(d.dkey || '/' || e.name || '.' || e.format)")
+    if which is not None and which.keys is not None:
+        _pick(connection, selection.ns, which.keys)
+        source, way_in = f"temp.picked p CROSS JOIN entry e ON e.id = p.id {_JOINS}", []
+    # With a way in, the index on ns would be a detour.
+    where[0] = "e.ns = ?" if source.startswith("entry") else "+e.ns = ?"
+    return source, " AND ".join(where), [*way_in, *values]
+
+
+def _pick(connection: sqlite3.Connection, ns: int, keys: tuple[str, ...]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS picked(id INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM temp.picked")
+    ids = {found for key in keys if (found := named(connection, ns, key)) is not None}
+    connection.executemany("INSERT INTO temp.picked VALUES (?)", [(found,) for found in ids])
+
+
+def named(connection: sqlite3.Connection, ns: int, address: str) -> int | None:
+    """Return the row id of the entry that address names: by key first, then by id."""
+    row = connection.execute("SELECT id FROM entry WHERE ns = ? AND ckey = ?", (ns, address)).fetchone()
+    entry_id = id_in_address(address)
+    if row is None and entry_id is not None:
+        row = connection.execute("SELECT id FROM entry WHERE name = ? AND ns = ?", (entry_id, ns)).fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,73 @@
+"""The JSON that we answer with."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ImageInfo(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The picture; data is base64 and there only when the picture was not stored."""
+
+    url: str | None = None
+    width: int
+    height: int
+    size: int
+    format: str
+    data: str | None = None
+
+
+class CacheInfo(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Where the picture stands in the cache."""
+
+    hit: bool
+    key: str
+    url: str | None = None
+    expires_at: str | None = None
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    """What the page says of itself, and how it answered."""
+
+    title: str
+    final_url: str | None
+    http_status: int | None
+
+
+class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A capture told in JSON: the nested shape of the newer clients and the flat one of the older at once."""
+
+    id: str
+    status: str
+    url: str | None = None
+    """The picture's, not the page's."""
+    cache_url: str | None = None
+    width: int
+    height: int
+    format: str
+    size: int
+    cache_key: str
+    ttl: int | None = None
+    cached: bool
+    image: ImageInfo
+    cache: CacheInfo
+    metadata: Metadata
+
+
+class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What a purge did. url, pattern and before echo the filters that were given."""
+
+    purged: int
+    pattern: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    before: str | msgspec.UnsetType = msgspec.UNSET
+    keys: list[str]
+    purge_id: str
+    dry_run: bool
+    combined: str
+
+
+class DeleteReply(msgspec.Struct, kw_only=True):
+    """Whether an entry was deleted."""
+
+    deleted: bool
+    key: str

@@ -1,0 +1,1 @@
+"""A small web site for our browser to visit."""
