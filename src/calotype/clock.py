@@ -60,9 +60,10 @@ class Deadline:
     """What was granted at arrival; error messages name it."""
 
     @classmethod
-    def after(cls, budget_ms: int) -> Deadline:
-        """Return the deadline that is budget_ms from now."""
-        return cls(at=time.monotonic() + budget_ms / 1000, budget_ms=budget_ms)
+    def after(cls, budget_ms: int, since: float | None = None) -> Deadline:
+        """Return the deadline that is budget_ms after since, on time.monotonic()'s scale, else from now."""
+        start = time.monotonic() if since is None else since
+        return cls(at=start + budget_ms / 1000, budget_ms=budget_ms)
 
     def remaining_s(self) -> float:
         """Return the seconds left, never less than zero."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from calotype.capture.errors import InvalidRequest
 
 E = TypeVar("E", bound=StrEnum)
+_LONGEST_SHOWN = 60
 
 
 def shown(value: object) -> str:
@@ -18,7 +19,7 @@ def shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 class Fields:
@@ -88,13 +89,18 @@ class Fields:
             raise self.refuse(name, "it must be true or false")
         return value
 
-    def text(self, name: str, max_length: int | None = None) -> str | None:
-        """Return a string, not empty, or None when the field is absent."""
+    def raw_text(self, name: str) -> str | None:
+        """Return a string as it came, or None when the field is absent."""
         value = self._take(name)
+        if value is not None and not isinstance(value, str):
+            raise self.refuse(name, "it must be a string")
+        return value
+
+    def text(self, name: str, max_length: int | None = None) -> str | None:
+        """Return a string, neither blank nor holding NUL, or None when the field is absent."""
+        value = self.raw_text(name)
         if value is None:
             return None
-        if not isinstance(value, str):
-            raise self.refuse(name, "it must be a string")
         if not value.strip() or "\x00" in value:
             raise self.refuse(name, "it must not be blank, nor hold NUL")
         if max_length is not None and len(value) > max_length:

@@ -71,7 +71,8 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
 
 
 def _target(fields: Fields) -> Target:
-    url, html, base_url = fields.text("url"), fields.text("html"), fields.text("html_base_url")
+    # What is wrong with a URL is parse_page_url's to say: it repeats no part of what may be a password.
+    url, html, base_url = fields.raw_text("url"), fields.text("html"), fields.raw_text("html_base_url")
     if url is not None and html is not None:
         raise InvalidRequest("url", "and html are both given", "give exactly one of url and html")
     if html is not None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calotype.capture.errors import InvalidRequest, PageNotFound, TargetRefused
+from calotype.capture.fields import shown
 
 DEFAULT_FAIL_ON = ("http_404", "http_410", "http_5xx")
 """Pages that are not there or broken are errors; others, a login page say, are pictures."""
-_RULE = re.compile(r"http_(?:([1-5])xx|([1-5]\d\d))")
+_RULE = re.compile(r"http_[1-5](?:xx|[0-9]{2})")
 _GONE = (404, 410)
 
 
@@ -53,6 +54,6 @@ def parse_fail_on(words: Sequence[str] | None) -> FailOn:
     for word in words:
         if not _RULE.fullmatch(word):
             raise InvalidRequest(
-                "fail_on", f"holds {word!r}", "write http_404 for one status, http_5xx for a class"
+                "fail_on", f"holds {shown(word)}", "write http_404 for one status, http_5xx for a class"
             )
     return FailOn(tuple(words))
