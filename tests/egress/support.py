@@ -2,15 +2,28 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Awaitable, Callable
+
+from calotype.egress.connect import Connector
+from calotype.egress.exchange import Bounds
+from calotype.egress.proxy import EgressProxy
+from calotype.egress.rules import EgressRules
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
+TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Let everything run until condition holds; should it never, the test's own timeout ends the wait."""
-    while not condition():
-        await asyncio.sleep(0)  # noqa: ASYNC110 (what is waited for has no event to set)
+    while not condition():  # noqa: ASYNC110 (what is waited for sets no event)
+        await asyncio.sleep(0)
 
 
 class Server:
@@ -102,3 +115,71 @@ class ListedAddresses:
         if not answer:
             raise OSError("no such host")
         return answer
+
+
+@contextlib.asynccontextmanager
+async def an_exit(*allow: str, resolve=None, **bounds):
+    """Open an exit that may go to allow, and see to it that nothing is left of it at the end."""
+    before = asyncio.all_tasks()
+    connector = Connector(EgressRules.parse(",".join(allow)), resolve=resolve)
+    async with EgressProxy(connector, bounds=Bounds(**bounds)) as proxy:
+        yield await proxy.open_exit()
+    connector.close()
+    exchanges = [task for task in asyncio.all_tasks() - before if "Exchange" in repr(task)]
+    assert exchanges == []
+
+
+class Client:
+    """A browser's connection to its proxy."""
+
+    def __init__(self, exit_, *, receive_buffer_bytes: int = 0) -> None:
+        self._port = exit_.port
+        self._receive_buffer_bytes = receive_buffer_bytes
+
+    async def __aenter__(self):
+        sock = socket.socket()
+        sock.setblocking(False)
+        if self._receive_buffer_bytes:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
+        self.reader, self.writer = await asyncio.open_connection(sock=sock)
+        return self
+
+    async def __aexit__(self, *_):
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+    async def head(self):
+        return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def tunnel(self, to: str):
+        self.writer.write(connect(to))
+        assert await self.head() == TUNNEL
+
+    async def is_dropped(self) -> bool:
+        """Wait for the end, and say whether it came with nothing before it."""
+        try:
+            return await self.reader.read() == b""
+        except ConnectionResetError:
+            return True
+
+
+async def ask(exit_, request):
+    """Send request and return all that comes back until the proxy closes."""
+    async with Client(exit_) as client:
+        client.writer.write(request)
+        return await client.reader.read()
+
+
+def get(url: str) -> bytes:
+    return f"GET {url} HTTP/1.1\r\nHost: ignored.test\r\nProxy-Connection: keep-alive\r\n\r\n".encode()
+
+
+def connect(to: str) -> bytes:
+    return f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n".encode()
+
+
+def reset_on_close(writer) -> None:
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -71,12 +71,12 @@ class Exchange:
         except HeadTooLong:
             await self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         except Refused as exc:
-            self._traffic.refused.add((exc.host, exc.port))
+            self._traffic.note_refused(exc.host, exc.port)
             await self._answer(HTTPStatus.FORBIDDEN)
         except Unreachable as exc:
             # Of a client that hung up first we only learn that its server hung up as well.
-            if not self._client.has_ended:
-                self._traffic.unreachable[exc.host, exc.port] = exc.reason
+            if not (self._client.has_ended or self._client.closed.done()):
+                self._traffic.note_unreachable(exc.host, exc.port, exc.reason)
             await self._answer(HTTPStatus.BAD_GATEWAY)
 
     async def _read_request(self) -> Tunnel | Forward | None:
@@ -99,13 +99,13 @@ class Exchange:
         upstream.write(request.head)
         # Not only after the response has begun: the server may want the whole body first.
         self._client.pour_into(upstream, through=request.body)
-        response = await self._read_response(request, upstream)
-        self._client.write(response.head)
         for _ in range(MAX_INTERIM_HEADS):
-            if not response.is_interim:
-                break
             response = await self._read_response(request, upstream)
             self._client.write(response.head)
+            if not response.is_interim:
+                break
+        else:
+            raise Unreachable(request.host, request.port, "sent no response but interim ones")
         # Passed on as it is. That it ends is the business of both ends, which have been told
         # to close the connection after it.
         upstream.pour_into(self._client)
@@ -142,13 +142,17 @@ class Exchange:
         await asyncio.wait((self._client.closed,), timeout=self._bounds.linger_s)
 
     async def _until_over(self, upstream: Leg) -> None:
-        """Wait until both connections have closed, or nothing moves any more."""
-        moved_bytes = -1
-        while moved_bytes != (moved_bytes := self._client.received_bytes + upstream.received_bytes):
-            _, still_open = await asyncio.wait(
-                (self._client.closed, upstream.closed), timeout=self._bounds.idle_timeout_s
+        """Wait until both connections have closed, nobody listens any more, or nothing moves."""
+        client = self._client
+        while True:
+            waiting = [leg.closed for leg in (client, upstream) if not leg.closed.done()]
+            if not waiting or (client.closed.done() and not client.has_said_all):
+                return
+            moved_bytes = client.received_bytes + upstream.received_bytes
+            done, _ = await asyncio.wait(
+                waiting, timeout=self._bounds.idle_timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if not still_open:
+            if not done and moved_bytes == client.received_bytes + upstream.received_bytes:
                 return
 
     async def _drop(self) -> None:

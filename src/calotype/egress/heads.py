@@ -37,7 +37,8 @@ STATUS_LINE = re.compile(rb"HTTP/1\.[01][ \t]+(?P<status>[1-5][0-9]{2})(?:[ \t].
 # The parts of http://user:password@host:80/path?query#fragment. Its user is not passed on:
 # a browser sends an Authorization field instead.
 ABSOLUTE_FORM = re.compile(
-    rb"http://(?:[^/?#]*@)?(?P<authority>[^/?#@]+)(?P<target>[^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL
+    rb"http://(?:[^/?#]*@)?(?P<authority>[^/?#@]+)(?P<target>(?:[/?][^#]*)?)(?:#.*)?",
+    re.IGNORECASE | re.DOTALL,
 )
 
 

@@ -7,6 +7,7 @@ is written to the other side in one call, with no task to wake and no second cop
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
@@ -40,6 +41,8 @@ class Leg(asyncio.Protocol):
         """Done when the connection is gone. Wait with asyncio.wait, which does not cancel it."""
         self.has_ended = False
         """Whether the other side will send no more."""
+        self.has_said_all = False
+        """Whether we will."""
         self.received_bytes = 0
         self._meter = meter
         self._when_open = when_open
@@ -50,7 +53,6 @@ class Leg(asyncio.Protocol):
         self._into: Leg | None = None
         self._source: Leg | None = None
         self._is_full = False
-        self._has_said_all = False
 
     async def read_head(self) -> bytes | None:
         """Take a head off the connection, blank line included; None when it ends before one is whole.
@@ -75,7 +77,7 @@ class Leg(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send data, in its turn; into the void when the connection is gone."""
-        if self._has_said_all or self._transport.is_closing():
+        if self.has_said_all or self._transport.is_closing():
             return
         if self._meter is not None:
             self._meter.bytes_out += len(data)
@@ -83,12 +85,14 @@ class Leg(asyncio.Protocol):
 
     def end(self) -> None:
         """Say that nothing more will be sent, after what is under way."""
-        if self._has_said_all or self._transport.is_closing():
+        if self.has_said_all or self._transport.is_closing():
             return
-        self._has_said_all = True
+        self.has_said_all = True
         if self.has_ended:
             self._transport.close()
-        else:
+            return
+        # A reset may have arrived of which the event loop has yet to learn.
+        with contextlib.suppress(OSError):
             self._transport.write_eof()
 
     def abort(self) -> None:
@@ -166,7 +170,7 @@ class Leg(asyncio.Protocol):
         self._wake()
         if self._into is not None:
             self._into.end()
-        return not self._has_said_all
+        return not self.has_said_all
 
     def pause_writing(self) -> None:
         """Hold back the other leg, as this one's receiver is slow."""
@@ -181,10 +185,10 @@ class Leg(asyncio.Protocol):
             self._source.go_on()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Take the other leg along, unless both directions had ended."""
+        """Let the other leg know, unless all that was to be passed on to it has been."""
         self.closed.set_result(None)
         self._wake()
-        if self._into is not None and not (self.has_ended and self._has_said_all):
+        if self._into is not None and not self.has_ended:
             self._into.break_off()
         # So that the pair is freed at once, and not when the garbage collector comes by.
         self._into, self._source, self._pass_on = None, None, None

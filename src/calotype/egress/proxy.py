@@ -98,8 +98,9 @@ class EgressExit:
         """
         self._traffic = Traffic()
         for task, client in self._exchanges.items():
-            client.abort()
             task.cancel()
+            # Not left to the task, which never takes its first step if it is so new.
+            client.abort()
 
     async def close(self) -> None:
         """Stop listening, drop every connection, and return when all of it is gone."""
@@ -120,7 +121,6 @@ class EgressExit:
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        # A task that is cancelled before its first step never gets to close the connection.
-        self._exchanges.pop(task).abort()
+        del self._exchanges[task]
         if not task.cancelled() and (exc := task.exception()) is not None:
             logger.error("an exchange failed", exc_info=exc)
