@@ -151,11 +151,16 @@ def lazy(_: Request) -> Reply:
 
 
 def web_font(request: Request) -> Reply:
-    """Set narrow letters in a wide web font; the red box is as wide as the text. The font takes ?ms= (300)."""
+    """Set narrow letters in a wide web font, which takes ?ms= (300) and which nothing needs until after load.
+
+    The red box is as wide as the text.
+    """
     ms = request.query.get("ms", "300")
     return Reply(
         f"{HEAD}<title>Web font</title><style>@font-face{{font-family:probe;src:url(/font?ms={ms})}}"
-        "span{background:#ff0000;font:40px probe,'DejaVu Serif'}</style><span>iiiiiiiiiiiiiiiiiiii</span>"
+        "span{background:#ff0000;font:40px 'DejaVu Serif'} .on{font-family:probe,'DejaVu Serif'}</style>"
+        "<span>iiiiiiiiiiiiiiiiiiii</span>"
+        "<script>onload = () => { document.querySelector('span').className = 'on' }</script>"
     )
 
 

@@ -39,6 +39,7 @@ class Site:
         self._lock = threading.Lock()
         self._visits: Counter[str] = Counter()
         self._requests: list[Request] = []
+        self._served: dict[str, str] = {}
         self._arrived: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self._released: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._loop = asyncio.new_event_loop()
@@ -80,9 +81,18 @@ class Site:
         with self._lock:
             self._visits.clear()
             self._requests.clear()
+            self._served.clear()
             self._arrived.clear()
+            # Whoever is still held is let go: a gate that nobody knows any more never opens.
+            for gate in self._released.values():
+                self._loop.call_soon_threadsafe(gate.set)
             self._released.clear()
             self.connections = self.datagrams = 0
+
+    def serve(self, path: str, html: str) -> None:
+        """Answer path with a page of the test's own, until forget()."""
+        with self._lock:
+            self._served[path] = html
 
     def arrived(self, name: str) -> threading.Event:
         """Return the event that is set when somebody asks for `/held/<name>`."""
@@ -172,6 +182,10 @@ class Site:
         if request.path.startswith("/held/"):
             await self.hold(request.path.removeprefix("/held/"))
             return Reply("<!doctype html><title>Held</title><body style='background:#0a0'>")
+        with self._lock:
+            html = self._served.get(request.path)
+        if html is not None:
+            return Reply(html)
         page: Callable[[Request], Reply | Awaitable[Reply]] | None = PAGES.get(request.path)
         if page is None:
             return Reply("<!doctype html><title>Not here</title><h1>404</h1>", status=404)

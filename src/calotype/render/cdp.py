@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, overload
 
@@ -22,8 +23,10 @@ import msgspec
 
 log = logging.getLogger("calotype.render")
 
-MAX_MESSAGE_BYTES: Final = 512 * 1024 * 1024
-"""Above the largest picture that shoot.py lets happen; a browser that sends more has gone mad."""
+MAX_MESSAGE_BYTES: Final = 256 * 1024 * 1024
+"""A picture of 190 MB. Pages of noise can make larger ones, and several captures run at a time."""
+HEAD_BYTES: Final = 200
+"""What is kept of a message that is too big: enough to see whom it was for."""
 
 T = TypeVar("T")
 
@@ -46,6 +49,10 @@ class CallTimeout(CdpError):
     def __init__(self, method: str) -> None:
         super().__init__(f"{method} was not answered in time")
         self.method = method
+
+
+class AnswerTooBig(CdpError):
+    """The answer was longer than MAX_MESSAGE_BYTES and was thrown away."""
 
 
 class SessionGone(CdpError):
@@ -98,6 +105,7 @@ class _Detached(msgspec.Struct, frozen=True, rename="camel"):
 
 _decode_message = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
+_LEADING_ID = re.compile(rb'\{"id":(\d+),')
 
 
 class Session:
@@ -109,7 +117,7 @@ class Session:
         """Why nothing can be asked any more; None while something can."""
         self._connection = connection
         self._id = session_id
-        self._pending: dict[int, asyncio.Future[msgspec.Raw]] = {}
+        self._pending: dict[int, asyncio.Future[_Message]] = {}
         self._handlers: dict[str, list[Callable[[msgspec.Raw], None]]] = {}
         self._on_gone: list[Callable[[], None]] = []
 
@@ -122,23 +130,25 @@ class Session:
     ) -> T | None:
         """Ask for method and return its answer as a reply, or None when no reply is named.
 
-        Raises CallRefused, CallTimeout after timeout_s, and as soon as the page or the
-        browser is gone TargetCrashed, ConnectionLost or SessionGone.
+        Raises CallRefused, AnswerTooBig, CallTimeout after timeout_s, and as soon as the page
+        or the browser is gone TargetCrashed, ConnectionLost or SessionGone.
         """
         if self.gone is not None:
             raise self.gone(method)
-        answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Message] = asyncio.get_running_loop().create_future()
         call_id = self._connection.send(method, params, self._id, self)
         self._pending[call_id] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                raw = await answer
+                message = await answer
         except TimeoutError as exc:
             raise CallTimeout(method) from exc
         finally:
             self._pending.pop(call_id, None)
             self._connection.forget(call_id)
-        return None if reply is None else msgspec.json.decode(raw, type=reply)
+        if message.error is not None:
+            raise CallRefused(method, message.error.message)
+        return None if reply is None else msgspec.json.decode(message.result, type=reply)
 
     def post(self, method: str, params: Mapping[str, Any]) -> None:
         """Ask for method and care neither whether it works nor when."""
@@ -168,15 +178,15 @@ class Session:
         for handler in self._on_gone:
             handler()
 
-    def take_answer(self, message: _Message) -> None:
+    def take_answer(self, call_id: int, message: _Message | AnswerTooBig) -> None:
         """Wake the caller who waits for this answer, if there still is one."""
-        answer = self._pending.get(message.id or 0)
+        answer = self._pending.get(call_id)
         if answer is None or answer.done():
             return
-        if message.error is not None:
-            answer.set_exception(CallRefused("call", message.error.message))
+        if isinstance(message, AnswerTooBig):
+            answer.set_exception(message)
         else:
-            answer.set_result(message.result)
+            answer.set_result(message)
 
     def take_event(self, message: _Message) -> None:
         """Hand the event to its subscribers; one that fails harms neither the next nor the browser."""
@@ -264,12 +274,20 @@ class Connection:
                 # By id and not by sessionId: the refusal of an unknown session names none.
                 caller = self._callers.get(message.id)
                 if caller is not None:
-                    caller.take_answer(message)
+                    caller.take_answer(message.id, message)
             else:
                 self._take_event(message)
         except msgspec.MsgspecError:
             log.exception("the browser sent a message that we cannot read; hanging up")
             self.close()
+
+    def drop(self, head: bytes, size_bytes: int) -> None:
+        """Tell whoever waits for the message that begins with head that it was too big."""
+        log.warning("the browser sent a message of %d bytes, which was thrown away", size_bytes)
+        found = _LEADING_ID.match(head)
+        caller = None if found is None else self._callers.get(int(found[1]))
+        if found is not None and caller is not None:
+            caller.take_answer(int(found[1]), AnswerTooBig(f"an answer of {size_bytes} bytes"))
 
     def _take_event(self, message: _Message) -> None:
         self._follow(message)
@@ -308,7 +326,10 @@ class Connection:
 
 
 class _Incoming(asyncio.Protocol):
-    """Cuts what arrives into messages, touching every byte once however big a message is."""
+    """Cuts what arrives into messages, touching every byte once however big a message is.
+
+    Of one that is too big only the head is kept; the rest is dropped as it comes.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -318,18 +339,23 @@ class _Incoming(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *ends, rest = data.split(b"\0")
         for end in ends:
-            text = b"".join((*self._parts, end))
+            self._keep(end)
+            text, size_bytes = b"".join(self._parts), self._size_bytes
             self._parts.clear()
             self._size_bytes = 0
-            self._connection.take(text)
-        self._parts.append(rest)
-        self._size_bytes += len(rest)
-        if self._size_bytes > MAX_MESSAGE_BYTES:
-            log.error("the browser sent a message of more than %d bytes; hanging up", MAX_MESSAGE_BYTES)
-            self._parts.clear()
-            self._connection.close()
+            if size_bytes > MAX_MESSAGE_BYTES:
+                self._connection.drop(text, size_bytes)
+            else:
+                self._connection.take(text)
+        self._keep(rest)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def _keep(self, part: bytes) -> None:
+        self._size_bytes += len(part)
+        self._parts.append(part)
+        if self._size_bytes > MAX_MESSAGE_BYTES:
+            self._parts = [b"".join(self._parts)[:HEAD_BYTES]]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._connection.lose()
 
 
@@ -339,5 +365,5 @@ class _Outgoing(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._connection.lose()

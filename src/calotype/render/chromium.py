@@ -16,7 +16,7 @@ from calotype.capture.verdict import Verdict
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render import wait
-from calotype.render.cdp import CallRefused, CallTimeout, SessionGone
+from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
 from calotype.render.emulate import emulate
 from calotype.render.find import find_browser
 from calotype.render.page import Page, PageMoved, without_credentials
@@ -29,7 +29,6 @@ log = logging.getLogger("calotype.render")
 
 ATTEMPTS: Final = 2
 """A page or a browser may die of something that has nothing to do with this capture; not twice."""
-
 
 LOADING: Final = {
     WaitUntil.LOAD: "waiting for the page to load",
@@ -45,7 +44,11 @@ class _Progress:
 
 
 class ChromiumRenderer:
-    """Renders captures; an async context manager that owns the browser. Its traffic goes through proxy only."""
+    """Renders captures with a browser of its own, all of whose traffic goes through proxy.
+
+    Use it as an async context manager: the browser is launched by the first capture and
+    nothing of it is left afterwards.
+    """
 
     def __init__(self, settings: BrowserSettings, proxy: EgressProxy) -> None:
         launcher = Launcher(find_browser(settings.binary), settings)
@@ -86,10 +89,13 @@ async def _try_twice(slot: Slot, request: CaptureRequest, deadline: Deadline, pr
                 verdict=verdict,
                 render_ms=round((time.monotonic() - started) * 1000),
             )
-        except (SessionGone, CallRefused, LaunchFailed) as exc:
+        except CallTimeout:
+            raise
+        except (CdpError, LaunchFailed) as exc:
             log.warning("attempt %d of a capture failed while %s: %r", attempt, progress.step, exc)
             if attempt == ATTEMPTS:
-                raise BrowserCrashed("The page's process") from exc
+                whole = isinstance(exc, ConnectionLost | LaunchFailed)
+                raise BrowserCrashed("The browser" if whole else "The page's process") from exc
     raise AssertionError  # The last attempt has returned or raised.
 
 
@@ -99,8 +105,8 @@ async def _capture(
     """Load the page, bring it to rest, take its picture, and say what it was."""
     negative = request.negative
     page = Page(tab.session, tab.target_id)
-    await page.listen(deadline.remaining_s())
-    await emulate(tab, negative, deadline.remaining_s())
+    remaining_s = deadline.remaining_s()
+    await asyncio.gather(page.listen(remaining_s), emulate(tab, negative, remaining_s))
 
     match negative.target:
         case PageUrl() as target:

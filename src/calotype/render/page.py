@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
@@ -18,7 +19,7 @@ log = logging.getLogger("calotype.render")
 WORLD: Final = "calotype"
 ERROR_PAGE: Final = "chrome-error://"
 MAX_DOCUMENTS: Final = 100
-"""Documents that we remember; a page that goes on and on must not fill our memory."""
+"""The newest that we remember; a page that goes on and on must not fill our memory."""
 SOON_S: Final = 1.0
 """A redirect that a page schedules within this time is followed; a later one is its slide show."""
 ENDLESS: Final = frozenset({"EventSource", "Media", "Ping"})
@@ -114,16 +115,22 @@ class Endpoint:
 
 def endpoint_of(url: str) -> Endpoint | None:
     """Return the endpoint of an http or https URL as Chromium spells it, None for any other."""
-    parts = urlsplit(url)
-    port = {"http": 80, "https": 443}.get(parts.scheme)
-    if port is None or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        port = {"http": 80, "https": 443}.get(parts.scheme)
+        if port is None or not parts.hostname:
+            return None
+        return Endpoint(parts.hostname, parts.port or port)
+    except ValueError:  # Brackets without an address, a port beyond 65,535.
         return None
-    return Endpoint(parts.hostname, parts.port or port)
 
 
 def without_credentials(url: str) -> str:
     """Return url with no user name and no password in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable)"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
 
 
@@ -141,8 +148,7 @@ class Page:
         """The document's address once it has begun to arrive."""
         self.unreachable_url = ""
         """The address that an error page stands for, if that is what the document is."""
-        self.documents: list[str] = []
-        """Every address that the main frame asked for, redirects included, credentials too."""
+        self._documents: deque[tuple[str, str]] = deque(maxlen=MAX_DOCUMENTS)
         self._statuses: dict[str, int] = {}
         self._failures: dict[str, str] = {}
         self._milestones: set[str] = set()
@@ -189,6 +195,17 @@ class Page:
         return self._failures.get(self.loader_id, "")
 
     @property
+    def documents(self) -> list[str]:
+        """The addresses that the main frame asked for, redirects included, credentials too."""
+        return [url for _, url in self._documents]
+
+    def disown(self, loader_id: str) -> None:
+        """Forget that the main frame asked for what this load began with: we answered it ourselves."""
+        # By its id, since the next document may have been asked for before anyone comes to say so.
+        kept = [document for document in self._documents if document[0] != loader_id]
+        self._documents = deque(kept, maxlen=MAX_DOCUMENTS)
+
+    @property
     def leaving(self) -> bool:
         """Whether the document is about to be replaced by another."""
         return self._scheduled or self._navigating not in ("", self.loader_id)
@@ -225,7 +242,8 @@ class Page:
         moved, task = self._moved, asyncio.ensure_future(work)
         try:
             await asyncio.wait((task, moved), return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
+            # Both may have come at once; then what comes next would be asked of the wrong document.
+            if moved.done():
                 raise PageMoved
             return task.result()
         finally:
@@ -238,19 +256,8 @@ class Page:
         scripts have put in place of the browser's functions. Raises PageMoved if the document
         is replaced meanwhile.
         """
-        frame = {"frameId": self.frame_id, "worldName": WORLD}
         try:
-            world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
-            params = {
-                "functionDeclaration": function,
-                "executionContextId": world.execution_context_id,
-                "arguments": [{"value": argument} for argument in arguments],
-                "awaitPromise": True,
-                "returnByValue": True,
-            }
-            outcome = await self.stay(
-                self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
-            )
+            outcome = await self.stay(self._run(function, arguments, timeout_s))
         except CallRefused as exc:
             # "Execution context was destroyed", "Cannot find context", "navigated or closed", ...:
             # the words differ with the moment, the cause does not.
@@ -259,12 +266,24 @@ class Page:
             raise CallRefused("our script", bytes(outcome.exception_details)[:500].decode(errors="replace"))
         return msgspec.json.decode(outcome.result.value, type=reply)
 
+    async def _run(self, function: str, arguments: list[Any], timeout_s: float) -> _Outcome:
+        frame = {"frameId": self.frame_id, "worldName": WORLD}
+        world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
+        params = {
+            "functionDeclaration": function,
+            "executionContextId": world.execution_context_id,
+            "arguments": [{"value": argument} for argument in arguments],
+            "awaitPromise": True,
+            "returnByValue": True,
+        }
+        return await self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
+
     def _request_sent(self, event: _RequestSent) -> None:
         if event.frame_id != self.frame_id:
             return
         # A document's own request has the loader's id; a frame inside has another frame_id.
-        if event.type == "Document" and len(self.documents) < MAX_DOCUMENTS:
-            self.documents.append(event.request.url)
+        if event.type == "Document":
+            self._documents.append((event.loader_id, event.request.url))
         if event.type not in ENDLESS:
             self._open_requests.add(event.request_id)
             self._changed.set()

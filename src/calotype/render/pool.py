@@ -289,7 +289,7 @@ class BrowserPool:
 
     def _recycle(self, old: _House) -> None:
         """Start a successor for old, which leaves when its last tab is closed."""
-        if old.retired or self._launch is not None or self._closed:
+        if old is not self._house or self._launch is not None or self._closed:
             return
         old.opened = 0  # Should the successor not start, old gets another term.
         self._launch = asyncio.create_task(self._launch_house())

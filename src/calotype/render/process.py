@@ -14,7 +14,6 @@ import fcntl
 import logging
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +24,11 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from calotype.render.cdp import CdpError, Connection
+from calotype.render.profile import Profile, sweep_profiles
 from calotype.render.settings import BrowserSettings
 
 log = logging.getLogger("calotype.render")
 
-PROFILE_PREFIX: Final = "calotype-browser-"
 PIPE_BYTES: Final = 1024 * 1024
 """What Linux lets anyone ask for; 64 KiB would mean a wake-up for every 64 KiB of a picture."""
 STDERR_TAIL_BYTES: Final = 8 * 1024
@@ -235,8 +234,7 @@ class BrowserProcess:
             # given to anyone else.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-            self._stderr.close()
-            self._burial = asyncio.create_task(asyncio.to_thread(self._bury))
+            self._burial = asyncio.create_task(self._bury())
         # A caller who is cancelled while waiting does not stop the burial.
         await asyncio.shield(self._burial)
 
@@ -244,57 +242,18 @@ class BrowserProcess:
         """Return the end of what the browser wrote to its standard error."""
         return self._stderr.text()
 
-    def _bury(self) -> None:
+    async def _bury(self) -> None:
+        await asyncio.to_thread(self._wait_and_remove)
+        self._stderr.close()  # Last, for what it said in the end has come in meanwhile.
+
+    def _wait_and_remove(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GROUP_GONE_S)
         # Its children are not ours to reap, and those that still die may still write to the profile.
         give_up = time.monotonic() + GROUP_GONE_S
-        while time.monotonic() < give_up and _group_exists(self.pid):
+        while time.monotonic() < give_up and _group_lives(self.pid):
             time.sleep(0.01)
         self._profile.remove()
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A temporary profile folder, locked for as long as the process that made it lives."""
-
-    path: Path
-    lock_fd: int
-
-    @classmethod
-    def create(cls, root: Path, user: str | None) -> Profile:
-        """Make a fresh folder under root that belongs to user."""
-        while True:
-            path = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX, dir=root))
-            lock_fd = os.open(path / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock_fd, fcntl.LOCK_EX)
-            # Between making the lock and taking it, another server's sweep may have had both.
-            if path.exists():
-                break
-            os.close(lock_fd)
-        if user is not None:
-            account = pwd.getpwnam(user)
-            os.chown(path, account.pw_uid, account.pw_gid)
-        return cls(path, lock_fd)
-
-    def remove(self) -> None:
-        """Delete the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.exists():
-            log.warning("the browser's profile %s could not be removed", self.path)
-        os.close(self.lock_fd)
-
-
-def sweep_profiles(root: Path) -> None:
-    """Remove profiles whose server was killed; a lock that can be had has no owner any more."""
-    for path in root.glob(f"{PROFILE_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            fd = os.open(path / ".lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(fd)
 
 
 class _Tail:
@@ -389,11 +348,24 @@ def _widen(fd: int) -> None:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _group_exists(group: int) -> bool:
+def _group_lives(group: int) -> bool:
+    """Say whether any process of the group still runs.
+
+    Those that are dead but not yet reaped do not count: in a container, whoever runs as
+    process 1 may take seconds to reap them, or never do so.
+    """
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return any(_runs_in(folder, group) for folder in Path("/proc").glob("[0-9]*"))
+
+
+def _runs_in(folder: Path, group: int) -> bool:
+    try:
+        state, _, group_id = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+    except OSError:
+        return False
+    return int(group_id) == group and state not in "ZX"

@@ -19,6 +19,7 @@ from calotype.capture.negative import HtmlDocument, PageUrl, WaitUntil
 from calotype.capture.output import Area
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit
+from calotype.render.cdp import CallRefused
 from calotype.render.page import Page, endpoint_of, without_credentials
 
 log = logging.getLogger("calotype.render")
@@ -30,16 +31,20 @@ QUIET_S: Final = 0.5
 """The network is idle when it has been so for this long; every browser tool says the same."""
 MAX_MOVES: Final = 5
 """Documents that we follow a page to after the first has loaded."""
+ABORTED: Final = "net::ERR_ABORTED"
 BAD_GATEWAY: Final = 502
 BODILESS: Final = frozenset({204, 205})
 """Answers that leave a browser where it is."""
+
+MAX_TITLE: Final = 1000
+"""Characters; pages have titled themselves with megabytes."""
 
 # What follows runs in the page, in a world of its own. Reflect.get, because an element named
 # "title" or "fonts" hides the document's own property, in every world.
 _DOCUMENT = "const of = name => Reflect.get(Document.prototype, name, document);"
 _FIND = "const find = css => Document.prototype.querySelector.call(document, css);"
 
-_TITLE_JS: Final = f"() => {{ {_DOCUMENT} return String(of('title')); }}"
+_TITLE_JS: Final = f"() => {{ {_DOCUMENT} return String(of('title')).slice(0, {MAX_TITLE}); }}"
 
 _MATCH_JS: Final = f"""async css => {{
   {_FIND}
@@ -61,6 +66,15 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
     const box = image.getBoundingClientRect();
     return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
   }};
+  // Not document.fonts.ready: that waits for the page's load event as well.
+  const fonts = async () => {{
+    for (;;) {{
+      const loading = Array.from(of("fonts")).filter(face => face.status === "loading");
+      if (!loading.length) return;
+      await Promise.all(loading.map(face => face.loaded.catch(() => null)));
+      await frame();
+    }}
+  }};
   const root = kind === "element" ? find(css) : of("documentElement");
   if (!root) return "absent";
   if (kind === "element") root.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
@@ -69,9 +83,9 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
     const images = [...(root.matches("img") ? [root] : []), ...root.querySelectorAll("img")];
     const wanted = kind === "viewport" ? images.filter(inView) : images;
     for (const image of wanted) if (image.loading === "lazy") image.loading = "eager";
-    await of("fonts").ready;
+    await fonts();
     await Promise.all(wanted.map(ready));
-    await of("fonts").ready;
+    await fonts();
     await frame(); await frame();
     return "settled";
   }};
@@ -85,14 +99,9 @@ class _Arrival(msgspec.Struct, frozen=True, rename="camel"):
     is_download: bool = False
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    url: str
-
-
 class _Paused(msgspec.Struct, frozen=True, rename="camel"):
     request_id: str
     frame_id: str
-    request: _Asked
 
 
 async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: float) -> None:
@@ -100,15 +109,22 @@ async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: 
 
     Raises TargetForbidden, NavigationFailed.
     """
+    _check_scheme(target.url)
     page.forget_milestones()
-    arrival = await page.session.call("Page.navigate", {"url": target.url}, timeout_s, _Arrival)
+    arrival = await _navigate(page, target.url, timeout_s)
     _check_allowed(page, way_out)
+    url = without_credentials(target.url)
     if arrival.is_download:
-        raise NavigationFailed(without_credentials(target.url), "the URL is a download")
+        raise NavigationFailed(url, "the URL is a download")
+    if arrival.error_text == ABORTED:
+        status = page.status_of(arrival.loader_id)
+        if status in BODILESS:
+            raise NavigationFailed(url, f"the server answered {status}, which has no page")
+        # So it is told, too, when the page's process dies meanwhile. The news of its death
+        # comes a moment later, and fails this call.
+        await page.session.call("Runtime.evaluate", {"expression": "0"}, timeout_s)
     if arrival.error_text:
-        raise NavigationFailed(
-            without_credentials(target.url), _why(page, way_out, target.url, arrival.error_text)
-        )
+        raise NavigationFailed(url, _why(page, way_out, target.url, arrival.error_text))
 
 
 async def open_html(page: Page, document: HtmlDocument, timeout_s: float) -> None:
@@ -125,27 +141,46 @@ async def open_html(page: Page, document: HtmlDocument, timeout_s: float) -> Non
         params = {"frameId": page.frame_id, "html": document.html}
         await page.session.call("Page.setDocumentContent", params, timeout_s)
         return
-    body = base64.b64encode(document.html.encode("utf-8", "surrogatepass")).decode()
-    page.session.on("Fetch.requestPaused", _Paused, lambda paused: _hand_over(page, paused, body))
+    _check_scheme(document.base_url)
+    page.session.on("Fetch.requestPaused", _Paused, _HandOver(page, document.html).answer)
     everything = {"patterns": [{"urlPattern": "*", "resourceType": "Document", "requestStage": "Request"}]}
     await page.session.call("Fetch.enable", everything, timeout_s)
-    arrival = await page.session.call("Page.navigate", {"url": document.base_url}, timeout_s, _Arrival)
+    arrival = await _navigate(page, document.base_url, timeout_s)
     # Links may be followed, and frames may be filled, as in any page.
     page.session.post("Fetch.disable", {})
     if arrival.error_text:
         raise NavigationFailed(without_credentials(document.base_url), _readable(arrival.error_text))
     # Nothing was asked of the base's server, so whether it may be asked is not to be held against
     # the document; that a script leads on to somewhere forbidden is.
-    page.documents.clear()
+    page.disown(arrival.loader_id)
 
 
-def _hand_over(page: Page, paused: _Paused, body: str) -> None:
-    if paused.frame_id != page.frame_id:
-        page.session.post("Fetch.continueRequest", {"requestId": paused.request_id})
-        return
-    headers = [{"name": "Content-Type", "value": "text/html; charset=utf-8"}]
-    answer = {"requestId": paused.request_id, "responseCode": 200, "responseHeaders": headers, "body": body}
-    page.session.post("Fetch.fulfillRequest", answer)
+async def _navigate(page: Page, url: str, timeout_s: float) -> _Arrival:
+    try:
+        return await page.session.call("Page.navigate", {"url": url}, timeout_s, _Arrival)
+    except CallRefused as exc:
+        raise NavigationFailed(without_credentials(url), exc.message.lower()) from exc
+
+
+class _HandOver:
+    """Answers the main frame's first request for a document, and lets all others pass."""
+
+    def __init__(self, page: Page, html: str) -> None:
+        self._page = page
+        self._body: str | None = base64.b64encode(html.encode("utf-8", "surrogatepass")).decode()
+
+    def answer(self, paused: _Paused) -> None:
+        if self._body is None or paused.frame_id != self._page.frame_id:
+            self._page.session.post("Fetch.continueRequest", {"requestId": paused.request_id})
+            return
+        answer = {
+            "requestId": paused.request_id,
+            "responseCode": 200,
+            "responseHeaders": [{"name": "Content-Type", "value": "text/html; charset=utf-8"}],
+            "body": self._body,
+        }
+        self._page.session.post("Fetch.fulfillRequest", answer)
+        self._body = None
 
 
 async def loaded(page: Page, until: WaitUntil) -> None:
@@ -214,6 +249,12 @@ def check_reached(page: Page, way_out: EgressExit) -> None:
         known = way_out.unreachable.get((endpoint.host, endpoint.port))
         if known is not None:
             raise NavigationFailed(without_credentials(page.url), known)
+
+
+def _check_scheme(url: str) -> None:
+    """Refuse whatever would be read from this machine, should it ever have come this far."""
+    if endpoint_of(url) is None:
+        raise NavigationFailed(without_credentials(url), "it is no http or https URL")
 
 
 def _check_allowed(page: Page, way_out: EgressExit) -> None:
