@@ -79,6 +79,8 @@ def test_a_path_glob_plans_one_range_of_paths(pattern, ranges, exact):
         ),
         ("screenshots/2024/01/15/a.png", [("screenshots/2024/01/15", "screenshots/2024/01/15\x01")], False),
         ("screenshots*", [("screenshots", "screenshott")], True),
+        # No path is without a directory. A query made of the ranges still needs one.
+        ("a.png", [("", "")], False),
         ("*", [("", "\U0010ffff")], True),
         ("*.png", [("", "\U0010ffff")], False),
     ],

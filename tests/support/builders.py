@@ -22,10 +22,11 @@ from calotype.capture.negative import Negative, PageUrl
 from calotype.capture.output import ImageFormat
 from calotype.capture.request import CaptureRequest
 from calotype.capture.verdict import Verdict
-
 from tests.support.clock import NOON
 
 HERE = Namespace(1, Mode.LIVE)
+TRIAL = Namespace(1, Mode.TEST)
+THERE = Namespace(2, Mode.LIVE)
 
 
 def a_request(url: str = "https://example.com/") -> CaptureRequest:
@@ -38,13 +39,18 @@ def an_id(name: str) -> EntryId:
     return EntryId(hashlib.sha256(name.encode()).hexdigest()[:32])
 
 
-def an_origin(key: str = "k", url: str = "https://example.com/", namespace: Namespace = HERE) -> Origin:
+def an_origin(
+    key: str = "k",
+    url: str = "https://example.com/",
+    namespace: Namespace = HERE,
+    image_format: ImageFormat = ImageFormat.PNG,
+) -> Origin:
     """Return where a capture of url under key would be kept."""
     return Origin(
         namespace=namespace,
         identity=Identity(CacheKey(key), an_id(f"{namespace}{key}")),
         url_key=url_key(url),
-        format=ImageFormat.PNG,
+        format=image_format,
         negative=b"n" * 16,
     )
 

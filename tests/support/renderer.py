@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from calotype.capture.errors import RenderTimeout
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.clock import Deadline
-
 from tests.support.pictures import a_capture
 
 
@@ -26,6 +26,8 @@ class CannedRenderer:
         self.failing: Exception | None = None
         self.http_status: int | None = 200
         self.picture_bytes = 0
+        self.spoil: bytes | None = None
+        """Returned in place of a picture's bytes."""
         self.began = asyncio.Semaphore(0)
         """Released once for every render that begins."""
         self._gate = asyncio.Event()
@@ -59,4 +61,5 @@ class CannedRenderer:
             self.running -= 1
         if self.failing is not None:
             raise self.failing
-        return a_capture(number, self.picture_bytes, self.http_status)
+        capture = a_capture(number, self.picture_bytes, self.http_status)
+        return capture if self.spoil is None else replace(capture, image=self.spoil)

@@ -21,10 +21,13 @@ class LiveServer:
 
     def __init__(self, data: Path, **environ: str) -> None:
         self.data = data
-        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")}
+        self._environ = {
+            name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")
+        }
         self._environ |= environ
         self._log = data.parent / f"{data.name}.log"
         self.key = ""
+        self.client: httpx.Client = httpx.Client(trust_env=False)
         self.start()
 
     def start(self) -> None:
@@ -44,6 +47,7 @@ class LiveServer:
         self.url = found.group(1)
         first_key = re.search(r"rs_live_[a-z2-7]{32}", self.log()[began:])
         self.key = first_key.group() if first_key else self.key
+        self.client.close()
         self.client = httpx.Client(
             base_url=self.url, headers={"authorization": f"Bearer {self.key}"}, timeout=60, trust_env=False
         )
@@ -63,6 +67,7 @@ class LiveServer:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(STOP_WITHIN_S)
+        self.client.close()
 
     def shot(self, url: str, **options: object) -> httpx.Response:
         """Ask for a picture of url."""
@@ -72,10 +77,17 @@ class LiveServer:
 CALOTYPE = [sys.executable, "-m", "calotype"]
 
 
-def calotype(*arguments: str, data: Path | None = None, stdin: bytes | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
+def calotype(
+    *arguments: str, data: Path | None = None, stdin: bytes | None = None, **environ: str
+) -> subprocess.CompletedProcess[bytes]:
     """Run the command line and return what came of it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")}
     where = [] if data is None else ["--data", str(data)]
     return subprocess.run(
-        [*CALOTYPE, *arguments, *where], env=clean | environ, input=stdin, capture_output=True, timeout=90, check=False
+        [*CALOTYPE, *arguments, *where],
+        env=clean | environ,
+        input=stdin,
+        capture_output=True,
+        timeout=90,
+        check=False,
     )

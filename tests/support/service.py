@@ -14,7 +14,6 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.middleware import RequestIds, TellRequestId
 from calotype.bootstrap import Service, open_service
 from calotype.settings import Settings, load_settings
-
 from tests.support.clock import HandClock
 from tests.support.renderer import CannedRenderer
 
@@ -34,6 +33,8 @@ class Bench:
     behind: httpx.AsyncClient
     """Speaks to the router alone, with the same key."""
     key: str
+    parts: Parts
+    """What the edge stands on, for a test that builds its own."""
 
     async def another_key(self, account: str = "default", mode: str = "live") -> dict[str, str]:
         """Return the headers of a caller with a new key."""
@@ -58,9 +59,11 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
         key, _ = await remembering.authenticator.create("default", "live", "")
         headers = {"authorization": f"Bearer {key}"}
         whole = httpx.ASGITransport(build_app(parts), raise_app_exceptions=False)
-        router = httpx.ASGITransport(RequestIds(TellRequestId(build_router(parts))), raise_app_exceptions=False)
+        router = httpx.ASGITransport(
+            RequestIds(TellRequestId(build_router(parts))), raise_app_exceptions=False
+        )
         async with (
             httpx.AsyncClient(transport=whole, base_url=BASE, headers=headers) as client,
             httpx.AsyncClient(transport=router, base_url=BASE, headers=headers) as behind,
         ):
-            yield Bench(service, renderer, clock, settings, client, behind, key)
+            yield Bench(service, renderer, clock, settings, client, behind, key, parts)

@@ -21,7 +21,7 @@ Seq = NewType("Seq", int)
 
 MAX_ADDRESS_BYTES = 600
 """Room for the longest custom key."""
-_ADDRESS = re.compile(r"(?:screenshots/(?:\d{4}/\d\d/\d\d/)?)?([0-9a-f]{32})(?:\.[a-z0-9]{1,5})?")
+_ADDRESS = re.compile(r"(?:screenshots/(?:\d{4}/\d\d/\d\d/)?)?([0-9a-f]{32})(?:\.[a-z0-9]{1,5})?", re.ASCII)
 
 
 class Mode(StrEnum):

@@ -12,6 +12,7 @@ from calotype.cache.barrier import barred
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.ports import HeldBy, Lease, Leases, PurgeLog
+from calotype.cache.settled import settled
 from calotype.cache.store import Origin
 from calotype.capture.errors import RenderTimeout
 from calotype.clock import Clock, Deadline
@@ -33,11 +34,18 @@ _Key = tuple[Namespace, CacheKey]
 class _Flight(Generic[T]):
     """One run of the work for one key, and those who wait for it."""
 
+    origin: Origin
     deadline: Deadline
+    fresh: bool
+    """Whether the run renders whatever is stored."""
     task: asyncio.Task[T] | None = None
     birth: Birth | None = None
     """None until the lease is ours: whoever joins before asked before the render began."""
     waiting: int = 0
+
+    @property
+    def key(self) -> _Key:
+        return self.origin.namespace, self.origin.identity.key
 
 
 class Fills(Generic[T]):
@@ -46,8 +54,14 @@ class Fills(Generic[T]):
     Close it to stop every flight; nothing it started is left running.
     """
 
-    def __init__(self, leases: Leases, purges: PurgeLog, clock: Clock) -> None:
-        self._leases, self._purges, self._clock = leases, purges, clock
+    def __init__(
+        self,
+        leases: Leases,
+        purges: PurgeLog,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._leases, self._purges, self._clock, self._sleep = leases, purges, clock, sleep
         self._running: dict[_Key, _Flight[T]] = {}
         self._pending: dict[_Key, _Flight[T]] = {}
         self._tasks: set[asyncio.Task[T]] = set()
@@ -73,7 +87,7 @@ class Fills(Generic[T]):
             flight = await self._joinable(origin, arrived, fresh=fresh)
             joined = flight is not None
             if flight is None:
-                flight = self._launch(origin, deadline, work, fresh=fresh)
+                flight = self._launch(_Flight(origin, deadline, fresh), work)
             try:
                 return await self._wait(flight, deadline), joined
             except RenderTimeout:
@@ -88,11 +102,13 @@ class Fills(Generic[T]):
             return pending
         while (flight := self._running.get(key)) is not None:
             birth = flight.birth
+            if fresh:
+                # A run that began as a look-up may yet find what was stored before this caller came.
+                return flight if flight.fresh and birth is None else None
             if birth is None:
                 return flight
-            if fresh:
-                return None
-            if birth.seq >= arrived or not await self._is_barred(origin, birth):
+            # Under a key of the client's choice the flight may show another page than this caller's.
+            if birth.seq >= arrived or not await self._is_barred(flight.origin, birth):
                 # The log may have been read over the network meanwhile; ask again if the flight changed.
                 if self._running.get(key) is flight:
                     return flight
@@ -104,20 +120,12 @@ class Fills(Generic[T]):
         records = await self._purges.since(origin.namespace, birth.seq)
         return records is None or barred(records, origin.subject(birth.at), birth) is not None
 
-    def _launch(
-        self, origin: Origin, deadline: Deadline, work: Callable[[Lease], Awaitable[T]], *, fresh: bool
-    ) -> _Flight[T]:
-        key = (origin.namespace, origin.identity.key)
-        flight: _Flight[T] = _Flight(deadline)
-        before = self._running.get(key)
-        if fresh and before is not None:
-            # One running and at most one waiting to run, however many ask for a refresh.
-            self._pending[key] = flight
-        else:
-            # A flight that a purge has barred loses its place: no one may join it any more.
-            before = None
-            self._running[key] = flight
-        flight.task = asyncio.create_task(self._fly(key, flight, before, origin, work))
+    def _launch(self, flight: _Flight[T], work: Callable[[Lease], Awaitable[T]]) -> _Flight[T]:
+        # One running and at most one waiting to run, however many ask for a refresh. A flight that a purge
+        # has barred loses its place to any other: no one may join it any more.
+        waits = flight.fresh and flight.key in self._running
+        (self._pending if waits else self._running)[flight.key] = flight
+        flight.task = asyncio.create_task(self._fly(flight, work))
         self._tasks.add(flight.task)
         flight.task.add_done_callback(self._landed)
         return flight
@@ -127,51 +135,71 @@ class Fills(Generic[T]):
         if not task.cancelled():
             task.exception()  # seen: those who waited have it, and there may be none left
 
-    async def _fly(
-        self,
-        key: _Key,
-        flight: _Flight[T],
-        before: _Flight[T] | None,
-        origin: Origin,
-        work: Callable[[Lease], Awaitable[T]],
-    ) -> T:
+    async def _fly(self, flight: _Flight[T], work: Callable[[Lease], Awaitable[T]]) -> T:
         try:
-            if before is not None and before.task is not None:
-                await asyncio.wait([before.task])
-                self._pending.pop(key, None)
-                self._running[key] = flight
-            lease = await self._lease(origin, flight.deadline)
+            await self._turn(flight)
+            lease = await self._lease(flight.origin, flight.deadline)
             flight.birth = lease.birth
             heart = asyncio.create_task(self._beat(lease))
             try:
                 return await work(lease)
             finally:
                 heart.cancel()
-                await asyncio.wait([heart])
-                await self._release(lease)
+                try:
+                    await asyncio.wait([heart])
+                finally:
+                    await self._release(lease)
         finally:
-            for table in (self._running, self._pending):
-                if table.get(key) is flight:
-                    del table[key]
+            self._forget(flight)
+
+    async def _turn(self, flight: _Flight[T]) -> None:
+        """Wait until a pending flight may run."""
+        if self._pending.get(flight.key) is not flight:
+            return
+        while (before := self._running.get(flight.key)) is not None and before.task is not None:
+            await asyncio.wait([before.task])
+        del self._pending[flight.key]
+        self._running[flight.key] = flight
+
+    def _forget(self, flight: _Flight[T]) -> None:
+        for table in (self._running, self._pending):
+            if table.get(flight.key) is flight:
+                del table[flight.key]
 
     async def _lease(self, origin: Origin, deadline: Deadline) -> Lease:
         pause_s = _FIRST_POLL_S
         while True:
-            now = self._clock()
-            lease = await self._leases.acquire(origin.namespace, origin.subject(now), now)
+            lease = await self._acquire(origin)
             if not isinstance(lease, HeldBy):
                 return lease
             if deadline.passed():
                 raise RenderTimeout(
                     "waiting for another process that captures the same page", deadline.budget_ms
                 )
-            await asyncio.sleep(min(pause_s, deadline.remaining_s()))
+            await self._sleep(min(pause_s, deadline.remaining_s()))
             pause_s = min(pause_s * 2, _LAST_POLL_S)
+
+    async def _acquire(self, origin: Origin) -> Lease | HeldBy:
+        now = self._clock()
+        taking = asyncio.create_task(self._leases.acquire(origin.namespace, origin.subject(now), now))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # The write goes on without us; a lease nobody knows of would close the key for its whole life.
+            await settled(taking)
+            if taking.exception() is None and isinstance(lease := taking.result(), Lease):
+                await self._release(lease)
+            raise
 
     async def _beat(self, lease: Lease) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            if not await self._leases.renew(lease, self._clock()):
+            await self._sleep(HEARTBEAT_S)
+            try:
+                kept = await self._leases.renew(lease, self._clock())
+            except StoreUnavailable as exc:
+                _log.warning("lease on %s could not be prolonged: %s", lease.key, exc)
+                continue
+            if not kept:
                 _log.warning("lease on %s was lost; its render will not be stored", lease.key)
                 return
 
@@ -197,6 +225,8 @@ class Fills(Generic[T]):
         finally:
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
+                # It takes a while to stop; who comes meanwhile must not be stopped with it.
+                self._forget(flight)
                 flight.task.cancel()
 
     async def close(self) -> None:

@@ -43,6 +43,7 @@ KeyRange = tuple[str, str]
 _LEAST, _GREATEST = "\x01", "\U0010ffff"
 """Characters below and above all that keys and paths begin with. (PostgreSQL takes no NUL in a text.)"""
 _EVERY_KEY: KeyRange = ("", _GREATEST)
+_NO_KEY: KeyRange = ("", "")
 
 _SCHEME = re.compile(f"([A-Za-z0-9+.{MANY}{ONE}-]*)://")
 
@@ -52,7 +53,7 @@ class Scan:
     """Where an index must look for the matches of a pattern."""
 
     ranges: tuple[KeyRange, ...]
-    """Ascending and disjoint; no match lies outside."""
+    """Ascending and disjoint; no match lies outside. Never none: one may hold nothing."""
     exact: bool
     """Whether all that lies in the ranges matches, so that none of it needs to be asked."""
 
@@ -94,7 +95,8 @@ class PathGlob:
         ranges = {_only(parent)} if slash else set()
         if not self._glob.is_literal:
             ranges.add(_beginning_with(self.literal_prefix))
-        return Scan(tuple(sorted(ranges)), exact=self._glob.is_prefix and not (slash and file_prefix))
+        exact = self._glob.is_prefix and not (slash and file_prefix)
+        return Scan(tuple(sorted(ranges)) or (_NO_KEY,), exact)
 
     def covers_directory(self, directory: str) -> bool:
         """Say whether every possible file directly in directory matches."""
@@ -189,7 +191,7 @@ def _scan(globs: Iterable[Wildcards]) -> Scan:
     for glob in globs:
         ranges.add(_only(glob.tokens) if glob.is_literal else _beginning_with(glob.literal_prefix))
         exact = exact and (glob.is_literal or glob.is_prefix)
-    return Scan(tuple(sorted(ranges)), exact)
+    return Scan(tuple(sorted(ranges)) or (_NO_KEY,), exact)
 
 
 def _only(text: str) -> KeyRange:

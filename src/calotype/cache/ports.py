@@ -46,7 +46,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class LeaseLost:
-    """The lease had run out, and somebody else took over."""
+    """The lease had run out, and somebody else took over who has not stored yet."""
 
 
 Committed = Stored | Barred | Superseded | LeaseLost
@@ -113,8 +113,8 @@ class Leases(Protocol):
         """Take the lease on subject.key, or tell how long somebody else has it.
 
         A lease that has run out, whose holder's process is gone, or whose render is barred from
-        storing by a purge since it began, is taken over; the former holder's commit
-        then answers LeaseLost. The lease's birth follows every purge and every lease before it.
+        storing by a purge since it began, is taken over; the former holder can store no
+        more. The lease's birth follows every purge and every lease before it.
         """
         ...
 

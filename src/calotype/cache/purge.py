@@ -49,7 +49,8 @@ class PurgeFilter:
     @property
     def is_total(self) -> bool:
         """Whether every entry of the namespace passes."""
-        return self.everything and self.keys is None and self.pattern is None and self.before is None
+        narrowed = (self.keys, self.pattern, self.selective_url, self.before) != (None,) * 4
+        return self.everything and not narrowed
 
     def matches(self, subject: Subject) -> bool:
         """Say whether subject goes. The rule of record: index scans only narrow it down."""

@@ -16,7 +16,8 @@ from calotype.capture.fields import Fields, shown
 _FILTERS = ("keys", "pattern", "url", "before", "all")
 _ALLOWED = f"the fields of a purge are {', '.join(_FILTERS)} and dry_run"
 _MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ]((?!24)\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
 )
 
 
@@ -80,15 +81,18 @@ def parse_moment(text: str, field: str) -> datetime:
     for whatever is earlier by less. Raises InvalidRequest.
     """
     found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        raise _no_date(text, field)
+    day, minute, second, fraction, zone = found.groups()
     try:
-        if found is None:
-            raise ValueError
-        day, minute, second, fraction, zone = found.groups()
         zone = "+00:00" if zone is None or zone in "Zz" else zone
         moment = datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}{zone}")
         nanoseconds = int((fraction or "").ljust(9, "0"))
         return (moment + timedelta(microseconds=-(-nanoseconds // 1000))).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
-        raise InvalidRequest(
-            field, f"is {shown(text)}, no date", "write ISO 8601, as in 2024-01-15T00:00:00Z or 2024-01-15"
-        ) from exc
+        raise _no_date(text, field) from exc
+
+
+def _no_date(text: str, field: str) -> InvalidRequest:
+    remedy = "write ISO 8601, as in 2024-01-15T00:00:00Z or 2024-01-15"
+    return InvalidRequest(field, f"is {shown(text)}, no date", remedy)

@@ -27,9 +27,10 @@ from calotype.cache.hot import HotBlobs
 from calotype.cache.policy import expiry
 from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
 from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.settled import settled
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
-from calotype.clock import Clock
+from calotype.clock import Clock, from_ms, to_ms
 
 _MAGIC = {
     ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", b""),
@@ -149,7 +150,7 @@ class CacheStore:
         try:
             return await asyncio.shield(story)
         except asyncio.CancelledError:
-            await asyncio.wait([story])
+            await settled(story)
             raise
 
     async def _put_and_commit(self, lease: Lease, opened: OpenEntry) -> Committed:
@@ -168,7 +169,8 @@ class CacheStore:
 
     def unstored(self, lease: Lease, origin: Origin, capture: Capture, ttl_s: int = 0) -> OpenEntry:
         """Return capture as an entry that is in no index yet, to live for ttl_s seconds from now."""
-        stored_at = self._clock()
+        # To the millisecond, as the index keeps it: what is told now and what is read back later must agree.
+        stored_at = from_ms(to_ms(self._clock()))
         entry = CacheEntry(
             namespace=origin.namespace,
             key=origin.identity.key,

@@ -16,8 +16,9 @@ _log = logging.getLogger("calotype.cache")
 
 
 class Sweeper:
-    """Many short steps, never one long one. Correctness does not wait for it: nothing that it
-    removes could be had any more.
+    """Takes many short steps, never one long one.
+
+    Correctness does not wait for it: nothing that it removes could be had any more.
     """
 
     def __init__(self, purges: PurgeLog, blobs: BlobStore, clock: Clock) -> None:

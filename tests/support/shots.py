@@ -1,0 +1,101 @@
+"""The cache and Shots on real SQLite and real files, with a CannedRenderer: no HTTP, no keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.blobs.settings import FilesystemSettings
+from calotype.cache.entry import CacheKey, Namespace
+from calotype.cache.fill import Fills
+from calotype.cache.hot import HotBlobs
+from calotype.cache.key import KeyMaker
+from calotype.cache.policy import CachePolicy, CacheWishes
+from calotype.cache.store import CacheStore
+from calotype.cache.sweeper import Sweeper
+from calotype.capture.parse import ParsedCapture
+from calotype.capture.renderer import Renderer
+from calotype.capture.verdict import FailOn
+from calotype.clock import Deadline
+from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.shot import Shot
+from tests.support.adapters import Adapters, sqlite_adapters
+from tests.support.builders import HERE, a_request
+from tests.support.clock import HandClock
+from tests.support.renderer import CannedRenderer
+
+
+@dataclass
+class Studio:
+    """One process that takes shots."""
+
+    shots: Shots
+    store: CacheStore
+    fills: Fills[Shot]
+    sweeper: Sweeper
+    blobs: FilesystemBlobStore
+    adapters: Adapters
+    renderer: CannedRenderer
+    clock: HandClock
+    folder: Path
+
+    async def take(
+        self,
+        url: str = "https://example.com/",
+        *,
+        namespace: Namespace = HERE,
+        key: str | None = None,
+        fail_on: tuple[str, ...] = (),
+        budget_ms: int = 20_000,
+        **wishes: object,
+    ) -> Shot:
+        """Ask for a picture of url."""
+        asked = TakeRequest(
+            namespace=namespace,
+            capture=ParsedCapture(
+                request=a_request(url), budget_ms=budget_ms, fail_on=FailOn(fail_on), unknown=[]
+            ),
+            wishes=CacheWishes(key=None if key is None else CacheKey(key), **wishes),  # type: ignore[arg-type]
+            deadline=Deadline.after(budget_ms),
+        )
+        return await self.shots.take(asked)
+
+    def taking(self, url: str = "https://example.com/", **how: object) -> asyncio.Task[Shot]:
+        """Begin to ask for a picture of url."""
+        return asyncio.create_task(self.take(url, **how))  # type: ignore[arg-type]
+
+    def blob_files(self) -> set[str]:
+        """Return the names of all files among the blobs, half written ones included."""
+        return {path.name for path in (self.folder / "blobs").rglob("*") if not path.is_dir()}
+
+
+@asynccontextmanager
+async def a_studio(
+    folder: Path,
+    clock: HandClock,
+    *,
+    renderer: CannedRenderer | None = None,
+    policy: CachePolicy | None = None,
+    hot_bytes: int = 1_000_000,
+    busy_timeout_s: float = 5.0,
+) -> AsyncIterator[Studio]:
+    """Open a studio in folder; a second one in the same folder is as good as another process."""
+    renderer = renderer or CannedRenderer()
+    seen_by_shots: Renderer = renderer
+    async with sqlite_adapters(folder / "index.db", clock, busy_timeout_s) as adapters:
+        blobs = FilesystemBlobStore(FilesystemSettings(folder=folder / "blobs"))
+        store = CacheStore(adapters.index, adapters.purges, blobs, HotBlobs(hot_bytes), clock)
+        fills: Fills[Shot] = Fills(adapters.leases, adapters.purges, clock)
+        shots = Shots(store, fills, seen_by_shots, KeyMaker(b"secret"), policy or CachePolicy(), clock)
+        try:
+            yield Studio(
+                shots=shots, store=store, fills=fills, sweeper=Sweeper(adapters.purges, blobs, clock),
+                blobs=blobs, adapters=adapters, renderer=renderer, clock=clock, folder=folder,
+            )  # fmt: skip
+        finally:
+            await fills.close()
+            blobs.close()
