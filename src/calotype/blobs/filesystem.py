@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -27,7 +28,8 @@ class FilesystemBlobStore:
     def __init__(self, settings: FilesystemSettings) -> None:
         self._blobs, self._aside = settings.folder, settings.folder / "tmp"
         try:
-            self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._aside.mkdir(exist_ok=True, mode=0o700)
         except OSError as exc:
             message = f"the blob folder {settings.folder} cannot be made: {exc.strerror}; check CALOTYPE_DATA"
             raise ConfigurationError(message) from exc
@@ -47,20 +49,20 @@ class FilesystemBlobStore:
         path, aside = self._path(blob_id), self._aside / blob_id
         try:
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            made = aside
             try:
                 with os.fdopen(descriptor, "wb", buffering=0) as file:
                     view = memoryview(data)
                     while view:
                         view = view[file.write(view) :]
-                    # A rename to a new name is no barrier: without this the file may be empty after a power cut.
+                    # A rename to a new name is no barrier: the file could be empty after a power cut.
                     os.fsync(descriptor)
                 self._ensure_folder(path.parent)
-                if path.exists():
-                    raise BlobExists(blob_id)
-                aside.rename(path)
+                _refuse_existing(path)
+                made = aside.rename(path)
                 _sync_folder(path.parent)
             except BaseException:
-                aside.unlink(missing_ok=True)
+                made.unlink(missing_ok=True)
                 raise
         except FileExistsError as exc:
             raise BlobExists(blob_id) from exc
@@ -71,30 +73,23 @@ class FilesystemBlobStore:
     def _ensure_folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sync_folder(folder.parent)
-        _sync_folder(folder.parent.parent)
+        # One by one: parents made along the way would be open to all.
+        for made in (folder.parent, folder):
+            with contextlib.suppress(FileExistsError):
+                made.mkdir(mode=0o700)
+            _sync_folder(made.parent)
 
     async def get(self, blob_id: str) -> bytes:
         """See BlobStore. Never suspends for a blob of up to 1 MiB."""
         path = self._path(blob_id)
         try:
-            # No link is followed: what is not our own file is not served.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            data = _read(path, _READ_IN_LOOP_BYTES)
+            if data is None:
+                loop = asyncio.get_running_loop()
+                data = await loop.run_in_executor(self._threads, _read, path, None)
         except OSError as exc:
             raise _translated(exc, blob_id) from exc
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise BlobNotFound(blob_id)
-            if status.st_size <= _READ_IN_LOOP_BYTES:
-                return os.pread(descriptor, status.st_size, 0)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, _read, os.dup(descriptor), status.st_size)
-        except OSError as exc:
-            raise _translated(exc, blob_id) from exc
-        finally:
-            os.close(descriptor)
+        return data or b""
 
     async def delete(self, blob_id: str) -> None:
         """See BlobStore."""
@@ -104,6 +99,8 @@ class FilesystemBlobStore:
         try:
             self._path(blob_id).unlink(missing_ok=True)
         except OSError as exc:
+            if exc.errno in _ABSENT:
+                return  # what lies there is no blob of ours
             message = f"a blob could not be deleted: {exc.strerror}"
             raise StoreUnavailable(message) from exc
 
@@ -112,9 +109,25 @@ class FilesystemBlobStore:
         self._threads.shutdown(wait=True)
 
 
-def _read(descriptor: int, size: int) -> bytes:
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(size + 1)
+def _read(path: Path, at_most: int | None) -> bytes | None:
+    """Return the bytes of a regular file, or None when there are more than at_most."""
+    # No link is followed: what is not our own file is not served.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EISDIR, "is no file", str(path))
+        if at_most is not None and status.st_size > at_most:
+            return None
+        return os.pread(descriptor, status.st_size, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_existing(path: Path) -> None:
+    # Nobody comes in between: whoever writes the same id is kept out by the file aside.
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, "exists", str(path))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -25,12 +25,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         known = migrations()
-        if version > known[-1][0]:
-            message = (
-                f"the index has schema {version}, this Calotype knows up to {known[-1][0]}; "
-                "start the newer version, or point CALOTYPE_DATA at another folder"
-            )
-            raise ConfigurationError(message)
+        _refuse_newer(version, newest=known[-1][0])
         for number, script in known:
             if number > version:
                 _apply(connection, script)
@@ -39,6 +34,15 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _refuse_newer(version: int, newest: int) -> None:
+    if version > newest:
+        message = (
+            f"the index has schema {version}, this Calotype knows up to {newest}; "
+            "start the newer version, or point CALOTYPE_DATA at another folder"
+        )
+        raise ConfigurationError(message)
 
 
 def _apply(connection: sqlite3.Connection, script: str) -> None:

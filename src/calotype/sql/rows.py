@@ -99,5 +99,5 @@ def entry_values(entry: CacheEntry, url_id: int, dir_id: int) -> tuple[object, .
 INSERT_ENTRY = (
     "INSERT INTO entry(ns, ckey, name, url_id, dir_id, blob, size, sha256, format, width_px, height_px, "
     "born_seq, born_number, born_ms, stored_ms, fresh_until, drop_after, render_ms, verdict, negative) "
-    f"VALUES ({', '.join('?' * 20)})"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )

@@ -95,6 +95,8 @@ CREATE TABLE lease (
   ckey TEXT NOT NULL,
   token INTEGER NOT NULL,                   -- the render's number: who holds an older one cannot store
   owner TEXT NOT NULL,
+  ukey TEXT NOT NULL,                       -- what the render shows, so that a purge of it frees the key
+  path TEXT NOT NULL,
   born_seq INTEGER NOT NULL,
   born_ms INTEGER NOT NULL,
   expires_ms INTEGER NOT NULL,

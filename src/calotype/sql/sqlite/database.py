@@ -7,6 +7,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ MAX_QUEUED_WRITES = 10_000
 """Beyond this the disk is not keeping up, and a write is refused rather than remembered."""
 _MAX_GROUP = 100
 """Writes in one transaction: enough to share a sync, few enough to keep each one's wait short."""
+_WAL_RETRY_S = 0.02
 _OLDEST_SQLITE = (3, 37, 0)
 
 T = TypeVar("T")
@@ -45,20 +47,22 @@ class Database:
             message = f"SQLite {sqlite3.sqlite_version} is too old; Calotype needs 3.37 or newer"
             raise ConfigurationError(message)
         self._settings = settings
-        settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            self._writer = self._connect()
-            # The page size counts only before the first table, WAL is remembered by the file.
-            self._writer.execute("PRAGMA page_size = 8192")
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            migrate(self._writer)
-            self.reader = self._connect()
-            self.reader.execute("PRAGMA query_only = ON")
-        except sqlite3.Error as exc:
-            message = (
-                f"the index {settings.path} cannot be opened: {exc}; check CALOTYPE_DATA and its permissions"
-            )
-            raise ConfigurationError(message) from exc
+        with contextlib.ExitStack() as opened:
+            try:
+                settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._writer = opened.enter_context(contextlib.closing(self._connect()))
+                # The page size counts only before the first table, WAL is remembered by the file.
+                self._writer.execute("PRAGMA page_size = 8192")
+                self._enter_wal()
+                migrate(self._writer)
+                self.reader = opened.enter_context(contextlib.closing(self._connect()))
+                self.reader.execute("PRAGMA query_only = ON")
+                self._version_cursor = self.reader.cursor()
+            except (sqlite3.Error, OSError) as exc:
+                remedy = "check CALOTYPE_DATA and its permissions"
+                message = f"the index {settings.path} cannot be opened: {exc}; {remedy}"
+                raise ConfigurationError(message) from exc
+            opened.pop_all()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_QUEUED_WRITES)
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="calotype-writer", daemon=True)
@@ -78,10 +82,26 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
+    def _enter_wal(self) -> None:
+        # Of several processes that start at once on a new file, SQLite turns all but one away at once.
+        end = time.monotonic() + self._settings.busy_timeout_s
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_WAL_RETRY_S)
+            else:
+                return
+
     def data_version(self) -> int:
         """Return a number that changes whenever anybody, in any process, has committed (3 µs)."""
-        (version,) = self.read(lambda reader: reader.execute("PRAGMA data_version").fetchone())
-        return int(version)
+        try:
+            version: int = self._version_cursor.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as exc:
+            raise _unavailable(exc) from exc
+        return version
 
     def read_one(self, sql: str, parameters: tuple[object, ...] = ()) -> tuple[object, ...] | None:
         """Return the first row, read in the calling thread. Raises StoreUnavailable."""
@@ -156,11 +176,9 @@ class Database:
                 self._writer.execute("ROLLBACK")
             results = [(job, None, exc) for job in group]
         for job, value, error in results:
-            if isinstance(error, sqlite3.Error):
-                cause, error = error, _unavailable(error)
-                error.__cause__ = cause
+            told = _unavailable(error) if isinstance(error, sqlite3.Error) else error
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                job.loop.call_soon_threadsafe(_settle, job.done, value, error)
+                job.loop.call_soon_threadsafe(_settle, job.done, value, told)
 
     async def close(self) -> None:
         """Finish the writes that wait, and close the file."""
@@ -183,4 +201,6 @@ def _settle(done: asyncio.Future[Any], value: object, error: BaseException | Non
 
 
 def _unavailable(exc: sqlite3.Error) -> StoreUnavailable:
-    return StoreUnavailable(f"the index cannot be used: {exc}")
+    unavailable = StoreUnavailable(f"the index cannot be used: {exc}")
+    unavailable.__cause__ = exc
+    return unavailable

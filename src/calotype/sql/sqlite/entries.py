@@ -73,12 +73,8 @@ class SqliteEntryIndex:
         return await self._database.write(lambda connection: self._commit(connection, lease, entry))
 
     def _commit(self, connection: sqlite3.Connection, lease: Lease, entry: CacheEntry) -> Committed:
+        """Check barrier, version and lease, in the order in which they say most about what came between."""
         ns, birth = ns_number(entry.namespace), entry.birth
-        held = connection.execute(
-            "SELECT 1 FROM lease WHERE ns = ? AND ckey = ? AND token = ?", (ns, lease.key, birth.number)
-        ).fetchone()
-        if held is None:
-            return LeaseLost()
         records = records_since(connection, ns, birth.seq)
         if records is None:
             # The log no longer reaches back to this render's begin; what it cannot prove is refused.
@@ -92,6 +88,11 @@ class SqliteEntryIndex:
         ).fetchall()
         if any(row[4] > birth.number for row in replaced):
             return Superseded()
+        held = connection.execute(
+            "SELECT 1 FROM lease WHERE ns = ? AND ckey = ? AND token = ?", (ns, lease.key, birth.number)
+        ).fetchone()
+        if held is None:
+            return LeaseLost()
         url_id = _intern(connection, "url", "ukey", "url_id", ns, entry.url_key)
         dir_id = _intern(connection, "dir", "dkey", "dir_id", ns, directory_of(entry.path))
         # First the old row's names are freed, but its dictionary rows only after the new row uses them.
@@ -154,9 +155,8 @@ class SqliteEntryIndex:
 
 def _intern(connection: sqlite3.Connection, table: str, text: str, number: str, ns: int, value: str) -> int:
     """Return the number of value in a dictionary table, entering it first if it is new."""
-    row = connection.execute(
-        f"SELECT {number} FROM {table} WHERE ns = ? AND {text} = ?", (ns, value)
-    ).fetchone()  # noqa: S608
+    find = f"SELECT {number} FROM {table} WHERE ns = ? AND {text} = ?"  # noqa: S608
+    row = connection.execute(find, (ns, value)).fetchone()
     if row is None:
         row = connection.execute(
             f"INSERT INTO {table}(ns, {text}, {number}) "  # noqa: S608

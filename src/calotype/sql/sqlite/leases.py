@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 
 from calotype.cache.barrier import barred
@@ -33,23 +34,30 @@ class SqliteLeases:
 
         def take(connection: sqlite3.Connection) -> Lease | HeldBy:
             held = connection.execute(
-                "SELECT owner, token, born_seq, born_ms, expires_ms FROM lease WHERE ns = ? AND ckey = ?",
+                "SELECT owner, token, ukey, path, born_seq, born_ms, expires_ms FROM lease "
+                "WHERE ns = ? AND ckey = ?",
                 (ns, subject.key),
             ).fetchone()
             if held is not None:
-                owner, token, born_seq, born_ms, expires_ms = held
+                owner, token, url_key, path, born_seq, born_ms, expires_ms = held
                 birth = Birth(Seq(born_seq), token, from_ms(born_ms))
-                if expires_ms > now_ms and _alive(owner) and not _overtaken(connection, ns, subject, birth):
+                # Under a key of the client's choice the holder may show another page than we would.
+                theirs = replace(subject, url_key=url_key, path=path, born_at=birth.at)
+                if expires_ms > now_ms and _alive(owner) and not _overtaken(connection, ns, theirs, birth):
                     return HeldBy(from_ms(expires_ms))
             connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
             seq, number = connection.execute(
                 "UPDATE ns SET births = births + 1 WHERE ns = ? RETURNING seq, births", (ns,)
             ).fetchone()
             connection.execute(
-                "INSERT OR REPLACE INTO lease(ns, ckey, token, owner, born_seq, born_ms, expires_ms) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (ns, subject.key, number, self._owner, seq, now_ms, now_ms + LEASE_MS),
-            )
+                "INSERT OR REPLACE INTO "
+                "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    ns, subject.key, number, self._owner, subject.url_key, subject.path, seq,
+                    now_ms, now_ms + LEASE_MS,
+                ),
+            )  # fmt: skip
             return Lease(namespace, CacheKey(subject.key), Birth(Seq(seq), number, from_ms(now_ms)))
 
         return await self._database.write(take)

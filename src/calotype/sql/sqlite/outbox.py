@@ -11,7 +11,7 @@ BLOB_GRACE_MS = 60_000
 
 
 def remove_entries(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]], now_ms: int) -> None:
-    """Delete entries, given as (id, blob, url_id, dir_id), and the dictionary rows that nothing uses any more."""
+    """Delete entries, given as (id, blob, url_id, dir_id), and dictionary rows that nothing uses any more."""
     gone = list(rows)
     connection.executemany("DELETE FROM entry WHERE id = ?", [(row[0],) for row in gone])
     connection.executemany(

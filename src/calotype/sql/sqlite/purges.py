@@ -24,7 +24,7 @@ from calotype.sql.sqlite.selection import (
 )
 
 DELETED_AT_ONCE = 500
-"""Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times what marking does."""
+"""Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times a mark."""
 _SWEEP_CHUNK = 500
 """Rows looked at in one transaction, so that the writer is never held for long."""
 _SWEEP_EVERY_MS = 3_600_000
@@ -58,7 +58,7 @@ class SqlitePurgeLog:
         """See PurgeLog."""
         ns, now_ms = ns_number(namespace), to_ms(now)
         return await self._database.write(
-            lambda connection: _purge(connection, Selection(ns, which, now_ms), which, dry_run=dry_run),
+            lambda connection: _purge(connection, ns, which, now_ms, dry_run=dry_run),
             durable=not dry_run,
         )
 
@@ -76,38 +76,34 @@ class SqlitePurgeLog:
 
 
 def _purge(
-    connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, *, dry_run: bool
+    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, dry_run: bool
 ) -> Purge:
-    ns, now_ms = selection.ns, selection.now_ms
     connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
     bump = 0 if dry_run else 1
     (seq,) = connection.execute(
         "UPDATE ns SET seq = seq + ? WHERE ns = ? RETURNING seq", (bump, ns)
     ).fetchone()
-    rows = select_entries(connection, selection, _GONE, limit=DELETED_AT_ONCE + 1)
+    # What has expired goes as well, uncounted: should the clock be set back, it must not return.
+    whenever = Selection(ns, which, now_ms=None)
+    limit = DELETED_AT_ONCE + 1 if which.keys is None else None
+    rows = select_entries(connection, whenever, f"{_GONE}, e.drop_after > {now_ms:d}", limit=limit)
     few = len(rows) <= DELETED_AT_ONCE
-    count = len(rows) if few else count_entries(connection, selection)
-    gone = {row[0] for row in rows} if few else None
-    keys = tuple(key for key in which.keys or () if _went(connection, selection, key, gone))
+    counted = {row[0] for row in rows if row[4]}
+    all_seen = few or limit is None
+    count = len(counted) if all_seen else count_entries(connection, Selection(ns, which, now_ms))
+    keys = tuple(key for key in which.keys or () if named(connection, ns, key) in counted)
     purge_id = f"purge_{secrets.token_hex(10)}"
     if not dry_run:
         if few:
-            remove_entries(connection, rows, now_ms)
+            remove_entries(connection, [row[:4] for row in rows], now_ms)
         else:
-            _mark(connection, selection, which, seq)
+            _mark(connection, whenever, which, seq)
             _begin_pass(connection, now_ms)
         connection.execute(
             "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted) VALUES (?, ?, ?, ?, ?, ?)",
             (ns, seq, purge_id, now_ms, filter_text(which), count),
         )
     return Purge(id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run)
-
-
-def _went(connection: sqlite3.Connection, selection: Selection, key: str, gone: set[int] | None) -> bool:
-    found = named(connection, selection.ns, key)
-    if found is None or gone is not None:
-        return found is not None and found in (gone or ())
-    return bool(select_entries(connection, selection, "1", only=found))
 
 
 def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, seq: int) -> None:

@@ -10,18 +10,24 @@ from calotype.cache.entry import id_in_address
 from calotype.cache.globs import Scan
 from calotype.cache.purge import PurgeFilter
 from calotype.clock import to_us
-from calotype.sql.rows import VISIBLE
+from calotype.sql.rows import ENTRY_FROM, VISIBLE
 
-_JOINS = "CROSS JOIN ns n ON n.ns = e.ns CROSS JOIN url u ON u.url_id = e.url_id CROSS JOIN dir d ON d.dir_id = e.dir_id"
+_JOINS = (
+    "CROSS JOIN ns n ON n.ns = e.ns CROSS JOIN url u ON u.url_id = e.url_id "
+    "CROSS JOIN dir d ON d.dir_id = e.dir_id"
+)
+_NAMED_BY_KEY = f"SELECT e.id FROM {ENTRY_FROM} WHERE e.ns = ? AND e.ckey = ? AND {VISIBLE}"  # noqa: S608
+_NAMED_BY_ID = f"SELECT e.id FROM {ENTRY_FROM} WHERE e.ns = ? AND e.name = ? AND {VISIBLE}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The entries of namespace ns that which matches (all, without it) and that could be served at now_ms."""
+    """The visible entries of namespace ns that which matches (all, without it)."""
 
     ns: int
     which: PurgeFilter | None
-    now_ms: int
+    now_ms: int | None
+    """Leaves out what has expired by then; None leaves nothing out."""
 
 
 def select_entries(
@@ -81,10 +87,13 @@ def ranges(table: str, number: str, text: str, ns: int, scan: Scan) -> tuple[str
 
 def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[str, str, list[object]]:
     which = selection.which
-    where = ["e.ns = ?", "e.drop_after > ?", VISIBLE]
+    where = ["e.ns = ?", VISIBLE]
     source = f"entry e {_JOINS}"
     way_in: list[object] = []
-    values: list[object] = [selection.ns, selection.now_ms]
+    values: list[object] = [selection.ns]
+    if selection.now_ms is not None:
+        where.append("e.drop_after > ?")
+        values.append(selection.now_ms)
     if which is not None and which.before is not None:
         where.append("e.born_ms * 1000 < ?")
         values.append(to_us(which.before))
@@ -92,7 +101,8 @@ def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[st
         scan = url.plan()
         query, way_in = ranges("url", "url_id", "ukey", selection.ns, scan)
         source = f"({query}) t CROSS JOIN entry e ON e.url_id = t.url_id {_JOINS}"
-        if not scan.exact:
+        # Keys are the narrower way in, and leave no range behind that could vouch for the URL.
+        if not scan.exact or which.keys is not None:
             connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
             where.append("url_matches(u.ukey)")
     if which is not None and (pattern := which.pattern) is not None:
@@ -117,9 +127,9 @@ def _pick(connection: sqlite3.Connection, ns: int, keys: tuple[str, ...]) -> Non
 
 
 def named(connection: sqlite3.Connection, ns: int, address: str) -> int | None:
-    """Return the row id of the entry that address names: by key first, then by id."""
-    row = connection.execute("SELECT id FROM entry WHERE ns = ? AND ckey = ?", (ns, address)).fetchone()
+    """Return the row id of the visible entry that address names: by key first, then by id."""
+    row = connection.execute(_NAMED_BY_KEY, (ns, address)).fetchone()
     entry_id = id_in_address(address)
     if row is None and entry_id is not None:
-        row = connection.execute("SELECT id FROM entry WHERE name = ? AND ns = ?", (entry_id, ns)).fetchone()
+        row = connection.execute(_NAMED_BY_ID, (ns, entry_id)).fetchone()
     return None if row is None else int(row[0])

@@ -1,0 +1,134 @@
+"""What only a folder can do to blobs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from calotype.blobs import filesystem
+from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.blobs.settings import FilesystemSettings
+from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
+from calotype.errors import ConfigurationError
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "blobs"
+
+
+@pytest.fixture
+def blobs(folder):
+    store = FilesystemBlobStore(FilesystemSettings(folder=folder))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def place(folder):
+    """Where the blob called ID lies."""
+    return folder / "01" / "23" / ID
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_blob_lies_two_folders_deep_readable_by_its_owner_alone(blobs, folder, place):
+    await blobs.put(ID, b"data")
+
+    assert files_in(folder) == [f"01/23/{ID}"]
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_dir()} == {0o700}
+
+
+async def test_a_link_is_not_followed(blobs, place, tmp_path):
+    await blobs.put(ID, b"data")
+    place.unlink()
+    (tmp_path / "secret").write_bytes(b"secret")
+    place.symlink_to(tmp_path / "secret")
+
+    with pytest.raises(BlobNotFound):
+        await blobs.get(ID)
+    await blobs.delete(ID)
+    assert (tmp_path / "secret").read_bytes() == b"secret"
+    assert not place.is_symlink()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["folder", "pipe"])
+async def test_what_is_no_file_is_no_blob(blobs, place, make):
+    await blobs.put(ID, b"data")
+    place.unlink()
+    make(place)
+
+    with pytest.raises(BlobNotFound):
+        await blobs.get(ID)
+    await blobs.delete(ID)
+
+
+async def test_a_write_that_fails_leaves_nothing_behind(blobs, folder):
+    (folder / "01").write_bytes(b"in the way")
+
+    with pytest.raises(StoreUnavailable):
+        await blobs.put(ID, b"data")
+    assert files_in(folder) == ["01"]
+
+
+async def test_a_write_whose_last_step_fails_is_taken_back(blobs, folder, monkeypatch):
+    await blobs.put("0123" + "f" * 28, b"so that the folders are there")
+
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(filesystem, "_sync_folder", fail)
+    with pytest.raises(StoreUnavailable):
+        await blobs.put(ID, b"data")
+    with pytest.raises(BlobNotFound):
+        await blobs.get(ID)
+    assert len(files_in(folder)) == 1
+
+
+async def test_an_id_whose_bytes_are_still_being_written_is_taken(blobs, folder):
+    (folder / "tmp" / ID).write_bytes(b"half of i")
+
+    with pytest.raises(BlobExists):
+        await blobs.put(ID, b"data")
+
+
+@pytest.mark.parametrize("size", [10, filesystem._READ_IN_LOOP_BYTES + 1])
+async def test_reading_leaves_no_descriptor_open_whatever_happens(blobs, place, size):
+    await blobs.put(ID, b"x" * size)
+    before = open_descriptors()
+    for _ in range(20):
+        await blobs.get(ID)
+        with pytest.raises(BlobNotFound):
+            await blobs.get("f" * 32)
+        reading = asyncio.create_task(blobs.get(ID))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(BlobNotFound):
+        await blobs.get(ID)
+    # The threads may still be reading for those who left.
+    blobs.close()
+
+    assert open_descriptors() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named_at_the_start(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(ConfigurationError, match="CALOTYPE_DATA"):
+        FilesystemBlobStore(FilesystemSettings(folder=tmp_path / "file" / "blobs"))

@@ -1,0 +1,108 @@
+"""KeyStore: who may ask, for every process at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from calotype.access.keys import Caller, hash_key
+from calotype.access.ports import NewKey
+from calotype.cache.errors import StoreUnavailable
+from tests.support.clock import NOON
+
+
+def a_key(name="one", account="default", mode="live"):
+    return NewKey(id=f"key_{name}", account=account, mode=mode, name=name, secret=f"rs_{mode}_{name}")
+
+
+def hashed(name="one", mode="live"):
+    return hash_key(f"rs_{mode}_{name}")
+
+
+async def test_a_key_is_found_by_its_hash_and_says_whose_it_is(adapters):
+    await adapters.keys.add(a_key())
+    number = await adapters.keys.account_number("default")
+
+    assert await adapters.keys.find(hashed()) == Caller(number, "live", "key_one")
+
+
+async def test_finding_a_key_never_suspends(adapters):
+    await adapters.keys.add(a_key())
+    for key_hash in (hashed(), hashed("unknown")):
+        with pytest.raises(StopIteration):
+            adapters.keys.find(key_hash).send(None)
+
+
+async def test_an_unknown_hash_finds_nobody(adapters):
+    await adapters.keys.add(a_key())
+
+    assert await adapters.keys.find(hashed("two")) is None
+    assert await adapters.keys.find(b"") is None
+
+
+async def test_keys_of_one_account_share_its_number_and_other_accounts_have_others(adapters):
+    for key in (a_key("a"), a_key("b", mode="test"), a_key("c", account="other")):
+        await adapters.keys.add(key)
+    a, b, c = [
+        await adapters.keys.find(hash_key(f"rs_{mode}_{name}"))
+        for name, mode in (("a", "live"), ("b", "test"), ("c", "live"))
+    ]
+
+    assert a.account == b.account != c.account
+    assert (a.mode, b.mode) == ("live", "test")
+    assert await adapters.keys.account_number("nobody") is None
+
+
+async def test_a_revoked_key_finds_nobody_in_any_process_from_then_on(both):
+    here, there = both
+    await here.keys.add(a_key())
+    assert await here.keys.find(hashed()) is not None
+    assert await there.keys.find(hashed()) is not None
+
+    assert await there.keys.revoke("key_one")
+
+    assert await here.keys.find(hashed()) is None
+    assert await there.keys.find(hashed()) is None
+
+
+async def test_a_key_made_by_another_process_is_known_at_once(both):
+    here, there = both
+    assert await here.keys.find(hashed()) is None
+
+    await there.keys.add(a_key())
+
+    assert await here.keys.find(hashed()) is not None
+
+
+async def test_revoking_a_key_twice_or_one_that_is_unknown_says_so(adapters):
+    await adapters.keys.add(a_key())
+
+    assert await adapters.keys.revoke("key_one")
+    assert not await adapters.keys.revoke("key_one")
+    assert not await adapters.keys.revoke("key_two")
+
+
+async def test_the_list_tells_everything_but_the_secret_oldest_first(adapters):
+    await adapters.keys.add(a_key("b"))
+    adapters.clock.advance(minutes=1)
+    await adapters.keys.add(a_key("a", account="other", mode="test"))
+    await adapters.keys.revoke("key_b")
+
+    first, second = await adapters.keys.list()
+    assert (first.id, first.account, first.mode, first.name, first.tail) == (
+        "key_b",
+        "default",
+        "live",
+        "b",
+        "ve_b",
+    )
+    assert (first.created_at, first.revoked_at) == (NOON, adapters.clock())
+    assert (second.id, second.account, second.mode, second.revoked_at) == ("key_a", "other", "test", None)
+    assert "rs_test_a" not in repr(await adapters.keys.list())
+
+
+async def test_a_key_is_kept_once(adapters):
+    await adapters.keys.add(a_key())
+    with pytest.raises(StoreUnavailable):
+        await adapters.keys.add(a_key())
+
+    assert len(await adapters.keys.list()) == 1

@@ -1,0 +1,206 @@
+"""Leases: one renderer per key among all processes, and each render's place in the order of events."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from calotype.cache.entry import Mode, Namespace
+from calotype.cache.globs import PathGlob, UrlGlob
+from calotype.cache.ports import HeldBy, Lease, LeaseLost
+from calotype.cache.purge import PurgeFilter
+from calotype.sql.sqlite.leases import LEASE_MS
+from tests.support.builders import HERE, an_entry, an_origin
+from tests.support.clock import NOON
+
+PAGE = an_origin("k", "https://example.com/a")
+LIFE = timedelta(milliseconds=LEASE_MS)
+HOLD_AND_DIE = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from calotype.sql.settings import SqliteSettings
+from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.leases import SqliteLeases
+from tests.support.builders import an_origin
+
+async def hold():
+    leases = SqliteLeases(Database(SqliteSettings(path=Path(sys.argv[1]))))
+    now = datetime(2024, 1, 15, 12, tzinfo=UTC)
+    page = an_origin("k", "https://example.com/a")
+    print(await leases.acquire(page.namespace, page.subject(now), now), flush=True)
+    sys.stdin.read()
+
+asyncio.run(hold())
+"""
+
+
+async def ask(adapters, origin=PAGE):
+    now = adapters.clock()
+    return await adapters.leases.acquire(origin.namespace, origin.subject(now), now)
+
+
+async def test_only_one_process_gets_the_lease_and_the_others_learn_until_when(both):
+    here, there = both
+    assert isinstance(await ask(here), Lease)
+
+    assert await ask(here) == HeldBy(NOON + LIFE)
+    assert await ask(there) == HeldBy(NOON + LIFE)
+
+
+async def test_of_many_who_ask_at_once_one_gets_it(both):
+    answers = await asyncio.gather(*(ask(one) for one in both for _ in range(20)))
+
+    assert sum(isinstance(answer, Lease) for answer in answers) == 1
+
+
+async def test_keys_and_namespaces_do_not_stand_in_each_others_way(adapters):
+    origins = [
+        PAGE,
+        an_origin("l"),
+        an_origin("k", namespace=Namespace(2, Mode.LIVE)),
+        an_origin("k", namespace=Namespace(1, Mode.TEST)),
+    ]
+
+    assert all([isinstance(await ask(adapters, origin), Lease) for origin in origins])
+
+
+async def test_a_lease_given_back_can_be_taken_by_anybody(both):
+    here, there = both
+    await here.leases.release(await ask(here))
+
+    assert isinstance(await ask(there), Lease)
+
+
+async def test_a_silent_holder_is_replaced_at_the_instant_its_lease_ends(both):
+    here, there = both
+    await ask(here)
+    here.clock.advance(milliseconds=LEASE_MS - 1)
+    assert isinstance(await ask(there), HeldBy)
+    here.clock.advance(milliseconds=1)
+
+    assert isinstance(await ask(there), Lease)
+
+
+async def test_a_heartbeat_prolongs_the_lease(both):
+    here, there = both
+    lease = await ask(here)
+    here.clock.advance(milliseconds=LEASE_MS - 1)
+    assert await here.leases.renew(lease, here.clock())
+    here.clock.advance(milliseconds=LEASE_MS - 1)
+
+    assert isinstance(await ask(there), HeldBy)
+
+
+async def test_a_lease_that_somebody_took_over_cannot_be_prolonged_nor_given_back(both):
+    here, there = both
+    lost = await ask(here)
+    here.clock.advance(milliseconds=LEASE_MS)
+    taken = await ask(there)
+
+    assert not await here.leases.renew(lost, here.clock())
+    await here.leases.release(lost)
+    assert isinstance(await ask(here), HeldBy)
+    assert await there.leases.renew(taken, here.clock())
+
+
+async def test_births_are_numbered_in_order_across_keys_and_processes(both):
+    here, there = both
+    numbers = [
+        (await ask(one, an_origin(f"k{turn}"))).birth.number for turn, one in enumerate([here, there, here])
+    ]
+
+    assert numbers == [1, 2, 3]
+
+
+async def test_a_birth_follows_every_purge_answered_before_it(both):
+    here, there = both
+    before = await ask(here)
+    purge = await there.purge(PurgeFilter(keys=("something else",)))
+    await here.leases.release(before)
+    after = await ask(here)
+
+    assert (before.birth.seq, after.birth.seq) == (0, purge.seq)
+    assert after.birth.at == NOON
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        PurgeFilter(keys=("k",)),
+        PurgeFilter(url=UrlGlob("https://example.com/*")),
+        PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*")),
+        PurgeFilter(before=NOON + timedelta(seconds=5)),
+        PurgeFilter(everything=True),
+    ],
+    ids=["keys", "url", "pattern", "before", "all"],
+)
+async def test_a_render_that_a_purge_has_barred_is_not_waited_for(both, which):
+    here, there = both
+    barred = await ask(here)
+    here.clock.advance(seconds=10)
+    await there.purge(which)
+    taken = await ask(there)
+
+    assert isinstance(taken, Lease)
+    assert taken.birth.seq > barred.birth.seq
+
+
+async def test_a_purge_by_day_frees_a_render_that_began_on_that_day_also_when_asked_on_the_next(both):
+    here, there = both
+    here.clock.now = NOON.replace(hour=23, minute=59, second=59)
+    await ask(here)
+    here.clock.advance(seconds=2)
+    await there.purge(PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*")))
+
+    assert isinstance(await ask(there), Lease)
+
+
+async def test_what_the_holder_shows_decides_also_when_a_caller_means_another_page_by_the_key(both):
+    here, there = both
+    await ask(here, an_origin("mine", "https://example.com/old"))
+    await there.purge(PurgeFilter(url=UrlGlob("https://example.com/new")))
+    assert isinstance(await ask(there, an_origin("mine", "https://example.com/new")), HeldBy)
+    await there.purge(PurgeFilter(url=UrlGlob("https://example.com/old")))
+
+    assert isinstance(await ask(there, an_origin("mine", "https://example.com/new")), Lease)
+
+
+async def test_a_render_that_no_purge_matches_is_waited_for(both):
+    here, there = both
+    await ask(here)
+    await there.purge(PurgeFilter(keys=("another",)))
+    await there.purge(PurgeFilter(before=NOON))
+
+    assert isinstance(await ask(there), HeldBy)
+
+
+async def test_the_former_holder_stores_no_more(both):
+    here, there = both
+    lost = await ask(here)
+    here.clock.advance(milliseconds=LEASE_MS)
+    await ask(there)
+
+    assert await here.index.commit(lost, an_entry(PAGE, birth=lost.birth)) == LeaseLost()
+
+
+async def test_a_holder_whose_process_died_is_replaced_at_once(both, tmp_path):
+    here, _ = both
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_AND_DIE, str(tmp_path / "index.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().startswith(b"Lease(")
+        assert isinstance(await ask(here), HeldBy)
+        holder.kill()
+
+    taken = await ask(here)
+
+    assert isinstance(taken, Lease)
+    assert taken.namespace == HERE

@@ -1,0 +1,129 @@
+"""No look-up and no anchored purge walks through a table: SQLite says so of every statement that is run."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+
+import pytest
+
+from calotype.cache.globs import PathGlob, UrlGlob
+from calotype.cache.purge import PurgeFilter
+from calotype.sql.sqlite import purges
+from tests.support.adapters import pages, sqlite_adapters
+from tests.support.builders import HERE, an_origin
+from tests.support.clock import HandClock
+
+WALKS = re.compile(r"SCAN (?:entry|e|url|u|dir|d|ns|n|purge_log|lease|api_key|account)\b")
+"""The names our statements give to tables that grow. Temporary tables and a filter's ranges may be walked."""
+
+
+@pytest.fixture
+async def adapters(tmp_path):
+    async with sqlite_adapters(tmp_path / "index.db", HandClock()) as adapters:
+        await adapters.keep_many(
+            [*pages(40), *pages(40, "https://other.example/", "o"), an_origin("html", "http://a.b:81/")]
+        )
+        yield adapters
+
+
+@contextmanager
+def statements(database):
+    """Gather what is run, with the values filled in, and how SQLite goes about it."""
+    run: list[str] = []
+    for connection in (database.reader, database._writer):
+        connection.set_trace_callback(run.append)
+    plans: dict[str, list[str]] = {}
+    try:
+        yield plans
+    finally:
+        for connection in (database.reader, database._writer):
+            connection.set_trace_callback(None)
+        for statement in run:
+            if statement.split(" ", 1)[0] in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+                steps = database._writer.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                plans[statement] = [step[3] for step in steps]
+
+
+def walks(plans):
+    return {
+        statement: steps for statement, steps in plans.items() if any(WALKS.search(step) for step in steps)
+    }
+
+
+async def test_a_look_up_searches_every_table_it_touches(adapters):
+    entry = await adapters.keep(an_origin("k"))
+    with statements(adapters.index._database) as plans:
+        await adapters.index.find(HERE, "k")
+        await adapters.index.find_by_id(entry.id)
+        await adapters.index.head(HERE)
+        await adapters.purges.since(HERE, 0)
+        await adapters.keys.find(b"hash")
+
+    assert len(plans) >= 6
+    assert walks(plans) == {}
+    for steps in (steps for statement, steps in plans.items() if "entry e" in statement):
+        assert [step.split(" ")[0] for step in steps] == ["SEARCH"] * 4
+        assert "entry_key" in steps[0] or "entry_name" in steps[0]
+
+
+async def test_a_store_searches_every_table_it_touches(adapters):
+    with statements(adapters.index._database) as plans:
+        await adapters.keep(an_origin("new", "https://new.example/"))
+        await adapters.keep(an_origin("new", "https://newer.example/"))
+        await adapters.index.forget_broken(await adapters.keep(an_origin("new")))
+
+    assert len(plans) > 15
+    assert walks(plans) == {}
+
+
+ANCHORED = [
+    PurgeFilter(keys=("k1", "k2", "unknown", "f" * 32)),
+    PurgeFilter(url=UrlGlob("https://example.com/1")),
+    PurgeFilter(url=UrlGlob("https://example.com/*")),
+    PurgeFilter(url=UrlGlob("example.com/*")),
+    PurgeFilter(url=UrlGlob("https://*.example.com/*")),
+    PurgeFilter(url=UrlGlob("https://*example.com/*")),
+    PurgeFilter(url=UrlGlob("https://example.com/*/draft")),
+    PurgeFilter(url=UrlGlob("https://example.com:*/*")),
+    PurgeFilter(pattern=PathGlob("screenshots/2024/01/*")),
+    PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*.png")),
+    PurgeFilter(url=UrlGlob("https://example.com/*"), before=HandClock()().replace(year=2030)),
+    PurgeFilter(url=UrlGlob("https://example.com/*"), pattern=PathGlob("screenshots/2024/*")),
+    PurgeFilter(keys=("k1",), url=UrlGlob("https://example.com/*"), pattern=PathGlob("*.png")),
+    PurgeFilter(everything=True),
+]
+
+
+@pytest.mark.parametrize("marking", [False, True], ids=["deleting", "marking"])
+@pytest.mark.parametrize("which", ANCHORED, ids=lambda which: " ".join(map(str, which.to_plain().values())))
+async def test_an_anchored_purge_searches_every_table_it_touches(adapters, which, marking, monkeypatch):
+    if marking:
+        monkeypatch.setattr(purges, "DELETED_AT_ONCE", -1)
+    with statements(adapters.index._database) as plans:
+        done = await adapters.purge(which)
+
+    assert done.count > 0 or "*" in str(which.url)
+    assert walks(plans) == {}
+
+
+async def test_a_sweep_goes_on_where_it_stopped_and_reads_a_chunk(adapters):
+    with statements(adapters.index._database) as plans:
+        await adapters.purges.sweep(adapters.clock())
+
+    (sweep,) = [steps for statement, steps in plans.items() if "entry e" in statement]
+    assert sweep[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+    assert not any("TEMP B-TREE" in step for step in sweep)
+    assert {statement: steps for statement, steps in walks(plans).items() if "max(id)" not in statement} == {}
+
+
+@pytest.mark.parametrize(
+    "which", [None, PurgeFilter(url=UrlGlob("https://example.com/*"))], ids=["all", "narrowed"]
+)
+async def test_a_page_of_the_listing_searches_every_table_it_touches(adapters, which):
+    with statements(adapters.index._database) as plans:
+        page, cursor = await adapters.index.page(HERE, which, None, 10)
+        await adapters.index.page(HERE, which, cursor, 10)
+
+    assert len(page) == 10
+    assert walks(plans) == {}
