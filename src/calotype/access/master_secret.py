@@ -16,30 +16,28 @@ def load_master_secret(configured: str | None, file: Path) -> bytes:
     """Return the configured secret, else the one in file, which is made on first use.
 
     Of several processes that start at once all get the same one. Raises ConfigurationError
-    for a secret that is too short, or a file that cannot be used.
+    for a file that cannot be used, or that holds no good secret; a configured one was checked
+    when it was read.
     """
     if configured is not None:
-        return _checked(configured, "CALOTYPE_SECRET_KEY")
+        return configured.encode()
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not file.exists():
             _create(file)
-        return _checked(file.read_text("ascii"), str(file))
-    except (OSError, UnicodeDecodeError) as exc:
-        message = (
-            f"the secret key file {file} cannot be used ({exc}); check CALOTYPE_DATA and its permissions"
-        )
+        return check_secret(file.read_text("ascii")).encode()
+    except (OSError, ValueError) as exc:
+        message = f"the secret key file {file} cannot be used: {exc}; check CALOTYPE_DATA and its permissions"
         raise ConfigurationError(message) from exc
 
 
-def _checked(text: str, source: str) -> bytes:
-    text = text.strip()
-    if len(text) < _MIN_LENGTH:
-        message = (
-            f"{source} holds less than {_MIN_LENGTH} characters; a good one is made by 'openssl rand -hex 32'"
-        )
-        raise ConfigurationError(message)
-    return text.encode()
+def check_secret(text: str) -> str:
+    """Return text without the white space around it. Raises ValueError when it is too short to be safe."""
+    secret = text.strip()
+    if len(secret) < _MIN_LENGTH:
+        message = f"must hold at least {_MIN_LENGTH} characters; a good one is made by 'openssl rand -hex 32'"
+        raise ValueError(message)
+    return secret
 
 
 def _create(file: Path) -> None:
