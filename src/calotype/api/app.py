@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -30,6 +30,8 @@ from calotype.shots.service import Shots
 Handler = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger("calotype.api")
 _METHOD_NOT_ALLOWED = 405
+_CLIENT_CLOSED_REQUEST = 499
+"""As nginx calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,16 @@ def build_router(
         _route("/v1/cache/{key:path}", GET=cache.get, HEAD=cache.get, DELETE=cache.delete),
         _route("/screenshots/{path:path}", GET=cache.public, HEAD=cache.public),
     ]
-    handlers = {CalotypeError: _tell, HTTPException: _tell_http, Exception: _tell_bug}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)  # type: ignore[arg-type]
+    handlers = {
+        CalotypeError: _tell,
+        HTTPException: _tell_http,
+        ClientDisconnect: _tell_nobody,
+        Exception: _tell_bug,
+    }
+    router = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)  # type: ignore[arg-type]
+    # A path is right or wrong: a redirect would answer whoever has no key, and lose the body of a POST.
+    router.router.redirect_slashes = False
+    return router
 
 
 def _route(path: str, **by_method: Handler) -> Route:
@@ -94,10 +104,15 @@ async def _tell_http(request: Request, exc: HTTPException) -> Response:
     if exc.status_code == _METHOD_NOT_ALLOWED:
         fault: CalotypeError = MethodNotAllowed(f"{request.method} is not allowed here.")
     else:
-        fault = RouteNotFound(f"There is no {request.url.path}.")
+        fault = RouteNotFound(f"There is no {request.scope['path']}.")
     response = problem(fault, request_id_of(request.scope), client_family(request))
     response.headers.update(exc.headers or {})
     return response
+
+
+async def _tell_nobody(_request: Request, _exc: ClientDisconnect) -> Response:
+    """Answer a client that hung up in the middle of its body; nobody hears it, and nothing is wrong."""
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
 async def _tell_bug(request: Request, exc: Exception) -> Response:

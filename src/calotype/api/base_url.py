@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 _HOST = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
@@ -13,7 +14,7 @@ class BaseUrl:
     def __init__(self, public_url: str | None, host: str, port: int) -> None:
         self._fallback = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._fixed = public_url.rstrip("/") if public_url else None
-        if self._fixed is None and host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        if self._fixed is None and not _is_wildcard(host):
             self._fixed = self._fallback
 
     def for_host(self, host_header: str | None) -> str:
@@ -23,3 +24,10 @@ class BaseUrl:
         if host_header is None or not _HOST.fullmatch(host_header):
             return self._fallback
         return f"http://{host_header}"
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == ""

@@ -37,7 +37,7 @@ class Cache:
 
     async def get(self, request: Request) -> Response:
         """Answer with a stored picture; never renders."""
-        namespace = await caller_namespace(request, self._authenticator)
+        namespace = await caller_namespace(request.scope, self._authenticator)
         address = check_address(request.path_params.get("key", "purge"), "key")
         opened = await self._store.open(namespace, address)
         if opened is None:
@@ -46,7 +46,7 @@ class Cache:
 
     async def public(self, request: Request) -> Response:
         """Answer with a stored picture to whoever has its link."""
-        path = request.url.path.lstrip("/")
+        path = f"screenshots/{request.path_params['path']}"
         opened = await self._store.open_public(path)
         if opened is None:
             raise EntryNotFound(path)
@@ -67,7 +67,7 @@ class Cache:
 
     async def delete(self, request: Request) -> Response:
         """Let go of one entry."""
-        namespace = await caller_namespace(request, self._authenticator)
+        namespace = await caller_namespace(request.scope, self._authenticator)
         address = check_address(request.path_params.get("key", "purge"), "key")
         try:
             await self._store.delete(namespace, address)
@@ -82,8 +82,9 @@ class Cache:
 
     async def purge(self, request: Request) -> Response:
         """Let go of all entries that pass every given filter."""
-        namespace = await caller_namespace(request, self._authenticator)
-        asked = parse_purge(await json_object(request))
+        namespace = await caller_namespace(request.scope, self._authenticator)
+        body = await json_object(request)
+        asked = parse_purge(body)
         done = await self._store.purge(namespace, asked.which, dry_run=asked.dry_run)
         return _json(
             PurgeReply(
@@ -91,6 +92,7 @@ class Cache:
                 pattern=msgspec.UNSET if asked.glob is None else asked.glob,
                 url=msgspec.UNSET if asked.url is None else asked.url,
                 before=msgspec.UNSET if asked.before is None else asked.before,
+                all=True if "all" in body else msgspec.UNSET,
                 keys=list(done.keys),
                 purge_id=done.id,
                 dry_run=done.dry_run,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
+import time
+from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
@@ -11,18 +14,21 @@ from starlette.responses import Response
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
+from calotype.api.repeats import may_repeat
 from calotype.api.request import (
     caller_namespace,
     conditions_of,
     flag,
     json_object,
     request_id_of,
+    unless_hung_up,
     wants_json,
 )
-from calotype.api.respond import Plan, plan, public_url, shot_story
+from calotype.api.respond import Audience, Plan, plan, public_url, shot_story
 from calotype.cache.entry import Namespace
 from calotype.cache.policy import parse_wishes
 from calotype.capture.errors import InvalidRequest
+from calotype.capture.fields import Fields
 from calotype.capture.parse import parse_capture
 from calotype.clock import Clock, Deadline, iso_seconds
 from calotype.shots.service import Shots, TakeRequest
@@ -31,6 +37,9 @@ from calotype.wire.replies import CacheInfo, ImageInfo, Metadata, ShotReply
 
 _NOT_OPTIONS = {"api_key", "strict"}
 """Query parameters that are about the call, not about the picture."""
+_UNFIT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
+_MAX_IGNORED = 1024
+"""Characters of Calotype-Ignored: it tells of a slip, and proxies bound what headers may hold."""
 
 
 class Captures:
@@ -41,33 +50,35 @@ class Captures:
 
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
-        namespace = await caller_namespace(request, self._authenticator)
-        return await self._take(request, namespace, inbound.nested(await json_object(request)))
+        arrived = time.monotonic()
+        namespace = await caller_namespace(request.scope, self._authenticator)
+        options = inbound.nested(await json_object(request))
+        return await self._take(request, namespace, options, arrived)
 
     async def get(self, request: Request) -> Response:
         """Take a picture as query parameters describe it."""
-        namespace = await caller_namespace(request, self._authenticator)
+        arrived = time.monotonic()
+        namespace = await caller_namespace(request.scope, self._authenticator)
         pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_OPTIONS]
-        return await self._take(request, namespace, inbound.from_query(pairs))
+        return await self._take(request, namespace, inbound.from_query(pairs), arrived)
 
-    async def _take(self, request: Request, namespace: Namespace, options: dict[str, object]) -> Response:
+    async def _take(
+        self, request: Request, namespace: Namespace, options: dict[str, object], arrived: float
+    ) -> Response:
         as_json = wants_json(options.pop("response_type", None), request.headers.get("accept", ""))
-        cache_group = options.pop("cache", None) or {}
-        if not isinstance(cache_group, dict):
-            raise InvalidRequest("cache", "is no object", "it must be an object")
-        wishes, unknown = parse_wishes(cache_group)
+        wishes, unknown = parse_wishes(Fields(options).group("cache"))
+        options.pop("cache", None)
         capture = parse_capture(options)
         unknown += capture.unknown
         if unknown and flag(request.query_params, request.headers, "strict", "calotype-strict"):
             raise InvalidRequest(unknown[0], "is not known", "remove it, or leave strict mode")
-        shot = await self._shots.take(
-            TakeRequest(
-                namespace=namespace,
-                capture=capture,
-                wishes=wishes,
-                deadline=Deadline.after(capture.budget_ms),
-            )
+        asked = TakeRequest(
+            namespace=namespace,
+            capture=capture,
+            wishes=wishes,
+            deadline=Deadline.after(capture.budget_ms, arrived),
         )
+        shot = await unless_hung_up(request, self._shots.take(asked))
         return self._reply(request, shot, unknown, as_json=as_json)
 
     def _reply(self, request: Request, shot: Shot, ignored: list[str], *, as_json: bool) -> Response:
@@ -79,10 +90,17 @@ class Captures:
             answer = _as_json(answer, body)
         else:
             body = shot.opened.data[answer.start : answer.stop]
-        if ignored:
-            # Kind to newer and older clients alike, but never silently.
-            answer.headers.append((b"calotype-ignored", ", ".join(ignored).encode("ascii", "replace")[:1024]))
+        # Kind to newer and older clients alike, but never silently.
+        extra = ((b"calotype-ignored", _header_text(", ".join(ignored))),) if ignored else ()
+        answer.headers.extend(extra)
+        if shot.served is Served.HIT and not as_json and answer.status == HTTPStatus.OK:
+            may_repeat(request.scope, shot.opened.entry, base_url, Audience.CALLER, extra)
         return planned(answer, body)
+
+
+def _header_text(names: str) -> bytes:
+    """Return names as a header may hold them: a client may call its fields anything, line breaks too."""
+    return _UNFIT_FOR_HEADERS.sub("?", names)[:_MAX_IGNORED].encode()
 
 
 def planned(answer: Plan, body: bytes) -> Response:

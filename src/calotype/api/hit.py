@@ -8,15 +8,15 @@ its own, so the router behind it gives the same answer, only later.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from calotype.access.authenticator import Authenticator, bearer
+from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
-from calotype.api.request import conditions_of, request_id_of
+from calotype.api.repeats import may_repeat
+from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of
 from calotype.api.respond import Audience, Plan, hit_story, plan
-from calotype.cache.entry import Mode, Namespace
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
 from calotype.errors import CalotypeError
@@ -66,11 +66,7 @@ class HitGate:
             return None
 
     async def _open_private(self, scope: Scope, path: str) -> _Opened | None:
-        secret = bearer(_header(scope, b"authorization"))
-        if secret is None and b"api_key=" in scope["query_string"]:
-            secret = parse_qs(scope["query_string"].decode("latin-1")).get("api_key", [None])[-1]
-        caller = await self._authenticator.authenticate(secret)
-        namespace = Namespace(caller.account, Mode(caller.mode))
+        namespace = await caller_namespace(scope, self._authenticator)
         opened = await self._store.open(namespace, path[len(_CACHE) :])
         return None if opened is None else (opened, Audience.CALLER)
 
@@ -81,21 +77,15 @@ class HitGate:
     async def _send(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> None:
         now, entry = self._clock(), opened.entry
         conditions = conditions_of(scope["headers"])
-        base_url = self._base_url.for_host(_header(scope, b"host"))
+        base_url = self._base_url.for_host(header_of(scope, b"host"))
         answer: Plan = plan(
             entry, hit_story(entry, now), scope["method"], conditions, now, base_url, audience
         )
+        if scope["method"] == "GET" and answer.status == HTTPStatus.OK:
+            may_repeat(scope, entry, base_url, audience)
         answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
         body = opened.data
         if answer.start or answer.stop != len(body):
             body = body[answer.start : answer.stop]
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": body})
-
-
-def _header(scope: Scope, wanted: bytes) -> str | None:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            text: str = value.decode("latin-1")
-            return text
-    return None

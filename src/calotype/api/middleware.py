@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from calotype.api.request import new_request_id, set_request_id
+from calotype.api.request import new_request_id, request_id_of, set_request_id
 
 
 class RequestIds:
@@ -31,7 +31,7 @@ class TellRequestId:
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
-        header = (b"x-request-id", scope["calotype.request_id"].encode())
+        header = (b"x-request-id", request_id_of(scope).encode())
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -25,11 +25,15 @@ from calotype.errors import CalotypeError
 _RETRY_STORE_S = 2
 
 
-class BodyTooLarge(CalotypeError):
+class BodyTooLarge(InvalidRequest):
     """The request's body is larger than what any valid request needs."""
 
     code = "body_too_large"
-    hint = "A body may have 1 MiB, or 5 MiB with html."
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            "body", f"has more than {max_bytes} bytes", "it may have 1 MiB, and with html another 5 MiB"
+        )
 
 
 class RouteNotFound(CalotypeError):
@@ -53,9 +57,9 @@ class _Row:
 
 
 _TABLE: list[tuple[type[CalotypeError], _Row]] = [
+    (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
     (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
     (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
-    (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
     (Unauthorized, _Row(401, "unauthorized", "authentication_error")),
     (TargetForbidden, _Row(403, "forbidden", "target_error")),
     (PageNotFound, _Row(404, "not_found", "target_error")),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
 from calotype.access.authenticator import Authenticator, bearer
@@ -15,17 +19,26 @@ from calotype.api.problems import BodyTooLarge
 from calotype.api.respond import CONDITIONS
 from calotype.cache.entry import Mode, Namespace
 from calotype.capture.errors import InvalidRequest
+from calotype.capture.fields import shown
 from calotype.capture.parse import MAX_HTML_BYTES
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_HTML_BODY_BYTES = MAX_HTML_BYTES + MAX_BODY_BYTES
 """html may fill its own bound, and JSON's escapes and the other options come on top."""
+_ID_BYTES = 8
+_chance: list[str] = []
 _REQUEST_ID = "calotype.request_id"
 
 
 def new_request_id() -> str:
     """Return an id for a request: `req_` and 16 hex digits."""
-    return f"req_{secrets.token_hex(8)}"
+    # A system call for every request would cost more than all else about its id.
+    if not _chance:
+        some = secrets.token_hex(256 * _ID_BYTES)
+        _chance.extend(some[at : at + 2 * _ID_BYTES] for at in range(0, len(some), 2 * _ID_BYTES))
+    return f"req_{_chance.pop()}"
 
 
 def set_request_id(scope: Scope, request_id: str) -> None:
@@ -38,11 +51,33 @@ def request_id_of(scope: Scope) -> str:
     return str(scope.get(_REQUEST_ID, "req_unknown"))
 
 
-async def caller_namespace(request: Request, authenticator: Authenticator) -> Namespace:
+async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namespace:
     """Return the namespace of whoever calls. Raises Unauthorized or InvalidKey."""
-    secret = bearer(request.headers.get("authorization")) or request.query_params.get("api_key")
-    caller = await authenticator.authenticate(secret)
-    return Namespace(caller.account, Mode(caller.mode))
+    caller = await authenticator.authenticate(_secret(scope))
+    return _namespace(caller.account, caller.mode)
+
+
+@lru_cache(1024)
+def _namespace(account: int, mode: str) -> Namespace:
+    return Namespace(account, Mode(mode))
+
+
+def _secret(scope: Scope) -> str | None:
+    """Return the key in the Authorization header, or else the last api_key of the query."""
+    secret = bearer(header_of(scope, b"authorization"))
+    if secret or not scope["query_string"]:
+        return secret
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return dict(pairs).get("api_key")
+
+
+def header_of(scope: Scope, wanted: bytes) -> str | None:
+    """Return the first header of that name, which is written in lower case."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 def client_family(request: Request) -> Family:
@@ -50,9 +85,17 @@ def client_family(request: Request) -> Family:
     return family_of(request.headers.get("user-agent", ""))
 
 
-def conditions_of(headers: list[tuple[bytes, bytes]]) -> dict[bytes, str]:
-    """Return the conditional and range headers; usually there are none."""
-    return {name: value.decode("latin-1") for name, value in headers if name in CONDITIONS}
+def conditions_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    """Return the conditional and range headers; usually there are none.
+
+    A header that comes in several lines is one list (RFC 9110 section 5.3).
+    """
+    conditions: dict[bytes, str] = {}
+    for name, value in headers:
+        if name in CONDITIONS:
+            text = value.decode("latin-1")
+            conditions[name] = f"{conditions[name]}, {text}" if name in conditions else text
+    return conditions
 
 
 async def json_object(request: Request) -> dict[str, object]:
@@ -64,19 +107,17 @@ async def json_object(request: Request) -> dict[str, object]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_HTML_BODY_BYTES:
-            message = f"The body is larger than {_MAX_HTML_BODY_BYTES} bytes."
-            raise BodyTooLarge(message)
+            raise BodyTooLarge(_MAX_HTML_BODY_BYTES)
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidRequest("body", f"is not JSON ({exc})", "send a JSON object") from exc
+        raise InvalidRequest("body", f"cannot be read as JSON ({exc})", "send a JSON object") from exc
     if not isinstance(value, dict):
         raise InvalidRequest(
             "body", "is no JSON object", 'send an object such as {"url": "https://example.com"}'
         )
     if len(body) > MAX_BODY_BYTES and "html" not in value:
-        message = f"The body is larger than {MAX_BODY_BYTES} bytes."
-        raise BodyTooLarge(message)
+        raise BodyTooLarge(MAX_BODY_BYTES)
     return value
 
 
@@ -85,10 +126,32 @@ def wants_json(response_type: object, accept: str) -> bool:
     if response_type is None:
         return "application/json" in accept.lower()
     if response_type not in ("json", "binary"):
-        raise InvalidRequest("response_type", f"is {response_type!r}", "it is json or binary")
+        raise InvalidRequest("response_type", f"is {shown(response_type)}", "it must be json or binary")
     return response_type == "json"
 
 
 def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
     """Say whether a switch is on, by query parameter or header."""
     return parameters.get(name) in ("1", "true", "") or headers.get(header) in ("1", "true")
+
+
+async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what work gives, or stop it when the client hangs up first.
+
+    Nobody is left to read the answer then, and a render has better uses. Raises ClientDisconnect.
+    """
+    working, waiting = asyncio.create_task(work), asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        waiting.cancel()
+        await asyncio.wait([working, waiting])
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass  # what is left of a body that a GET may have

@@ -6,9 +6,10 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from enum import Enum
+from functools import lru_cache
 
 from calotype.cache.entry import CacheEntry
 from calotype.clock import iso_seconds
@@ -25,7 +26,11 @@ CONDITIONS = (
 )
 """The request headers that plan looks at."""
 
-_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)")
+_SECOND = timedelta(seconds=1)
+_SPELLINGS = 8192
+"""Entries whose headers are remembered; some 2 kB each."""
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
+"""A single range. A longer number than that is no place in any file, and would only cost time to read."""
 _BROWSER_MAX_AGE_S = 60
 """How long a browser may keep a public picture unasked: a purge cannot reach it there."""
 
@@ -62,7 +67,7 @@ class Story:
 
 def hit_story(entry: CacheEntry, now: datetime) -> Story:
     """Return the story of a stored entry that is served."""
-    ttl_s = int((entry.fresh_until - now).total_seconds())
+    ttl_s = (entry.fresh_until - now) // _SECOND
     return Story(status=b"HIT", cache_status=f"calotype; hit; ttl={ttl_s}")
 
 
@@ -102,29 +107,23 @@ def plan(
     conditions are the request's CONDITIONS headers; they count for GET and HEAD. Preconditions
     come in the order of RFC 9110 section 13.2.2, then the range.
     """
-    tag = etag(entry)
     headers = [
-        (b"etag", tag.encode()),
-        (b"last-modified", format_datetime(entry.birth.at.replace(microsecond=0), usegmt=True).encode()),
+        *_of_the_bytes(entry.sha256, entry.birth.at),
         (b"cache-status", story.cache_status.encode()),
         (b"x-cache-status", story.status),
         (b"x-cache-hit", b"true" if story.hit else b"false"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"accept-ranges", b"bytes"),
         *_cache_control(entry, story, now, audience),
     ]
     if audience is Audience.CALLER:
         headers.append((b"x-cache-key", entry.key.encode()))
     if story.stored:
-        headers += [
-            (b"x-cache-url", public_url(entry, base_url).encode()),
-            (b"x-cache-expires", iso_seconds(entry.fresh_until).encode()),
-            (b"age", b"%d" % max(0, int((now - entry.stored_at).total_seconds()))),
-        ]
+        headers += _of_the_place(entry.path, base_url, entry.fresh_until)
+        headers.append((b"age", b"%d" % max(0, (now - entry.stored_at) // _SECOND)))
     if story.render_ms is not None:
         headers.append((b"x-render-time", b"%d" % story.render_ms))
     size = entry.size_bytes
-    if method in ("GET", "HEAD") and conditions:
+    if conditions and method in ("GET", "HEAD"):
+        tag = etag(entry.sha256)
         if _precondition_failed(entry, tag, conditions):
             return Plan(412, [(b"content-length", b"0"), (b"cache-control", b"no-store")])
         if _not_modified(entry, tag, conditions):
@@ -147,9 +146,28 @@ def plan(
     return Plan(200, headers, 0, 0 if method == "HEAD" else size)
 
 
-def etag(entry: CacheEntry) -> str:
+def etag(sha256: bytes) -> str:
     """Return the strong validator: it is made of the bytes and nothing else."""
-    return f'"{base64.urlsafe_b64encode(entry.sha256).decode().rstrip("=")}"'
+    return f'"{base64.urlsafe_b64encode(sha256).decode().rstrip("=")}"'
+
+
+# Dates and digests are spelled once for an entry, not once for a hit: that is half of a hit's own work.
+@lru_cache(_SPELLINGS)
+def _of_the_bytes(sha256: bytes, born_at: datetime) -> tuple[Header, ...]:
+    return (
+        (b"etag", etag(sha256).encode()),
+        (b"last-modified", format_datetime(born_at.replace(microsecond=0), usegmt=True).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"accept-ranges", b"bytes"),
+    )
+
+
+@lru_cache(_SPELLINGS)
+def _of_the_place(path: str, base_url: str, fresh_until: datetime) -> tuple[Header, ...]:
+    return (
+        (b"x-cache-url", f"{base_url}/{path}".encode()),
+        (b"x-cache-expires", iso_seconds(fresh_until).encode()),
+    )
 
 
 def public_url(entry: CacheEntry, base_url: str) -> str:
@@ -163,7 +181,7 @@ def _cache_control(entry: CacheEntry, story: Story, now: datetime, audience: Aud
     if audience is Audience.CALLER:
         # A copy in the caller's own HTTP cache would outlive a purge; to ask again costs a 304.
         return [(b"cache-control", b"private, no-cache")]
-    left_s = max(0, int((entry.fresh_until - now).total_seconds()))
+    left_s = max(0, (entry.fresh_until - now) // _SECOND)
     return [
         (b"cache-control", b"public, max-age=%d" % min(left_s, _BROWSER_MAX_AGE_S)),
         # Only a cache that can be purged may hold the long copy (RFC 9213).
@@ -221,6 +239,6 @@ def _date(header: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else None

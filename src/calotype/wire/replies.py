@@ -54,12 +54,13 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """What a purge did. url, pattern and before echo the filters that were given."""
+    """What a purge did. pattern is the glob that was used; url, before and all echo the filters given."""
 
     purged: int
     pattern: str | msgspec.UnsetType = msgspec.UNSET
     url: str | msgspec.UnsetType = msgspec.UNSET
     before: str | msgspec.UnsetType = msgspec.UNSET
+    all: bool | msgspec.UnsetType = msgspec.UNSET
     keys: list[str]
     purge_id: str
     dry_run: bool

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
+from calotype.capture.errors import InvalidRequest
+from calotype.capture.fields import shown
+
 _FLAT = {
-    "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale", "mobile": "viewport.mobile",
-    "device": "viewport.device",
+    "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale",
+    "mobile": "viewport.mobile", "device": "viewport.device",
     "element": "capture.selector", "selector": "capture.selector",
     "format": "output.format", "quality": "output.quality",
     "wait_for": "wait.until", "delay": "wait.delay", "wait_for_selector": "wait.for_selector",
@@ -17,12 +21,16 @@ _FLAT = {
 }  # fmt: skip
 """Flat name -> path in the nested mapping; the names of both client families."""
 
-_INTEGERS = {"viewport.width", "viewport.height", "output.quality", "wait.delay", "wait.timeout", "cache.ttl"}
-_NUMBERS = {"viewport.scale"}
+_NUMBERS = {
+    "viewport.width", "viewport.height", "viewport.scale", "output.quality", "wait.delay", "wait.timeout",
+    "cache.ttl",
+}  # fmt: skip
 _BOOLEANS = {
     "viewport.mobile", "browser.dark_mode", "cache.refresh", "cache.enabled", "cache.available", "full_page",
 }  # fmt: skip
 _LISTS = {"fail_on"}
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,18})?")
+"""Python reads more as a number (1_000, nan, digits of other scripts) than anybody means."""
 _TRUE, _FALSE = ("true", "1", ""), ("false", "0")
 _JPG = {"jpg": "jpeg"}
 """One client's command line knows the format by its file ending."""
@@ -31,7 +39,8 @@ _JPG = {"jpg": "jpeg"}
 def nested(body: Mapping[str, object]) -> dict[str, object]:
     """Return body with flat spellings moved to their nested places.
 
-    Where both spellings of one field occur the nested one wins: it is the newer.
+    Where both spellings of one field occur the nested one wins: it is the newer. Raises InvalidRequest
+    for a full_page that is no boolean: in its nested place it would be a word among others.
     """
     result: dict[str, object] = {
         name: dict(value) if isinstance(value, dict) else value
@@ -42,9 +51,10 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
         if name in _FLAT:
             _put(result, _FLAT[name], value)
     full_page = body.get("full_page")
-    if full_page is not None and full_page is not False:
-        # What is neither true nor false is put where the parser will refuse it by its name.
-        _put(result, "capture.mode", "full_page" if full_page is True else full_page)
+    if full_page is not None and not isinstance(full_page, bool):
+        raise InvalidRequest("full_page", f"is {shown(full_page)}", "it must be true or false")
+    if full_page:
+        _put(result, "capture.mode", "full_page")
     output = result.get("output")
     if isinstance(output, dict) and isinstance(output.get("format"), str):
         output["format"] = _JPG.get(output["format"], output["format"])
@@ -53,7 +63,9 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
 
 def _put(result: dict[str, object], path: str, value: object) -> None:
     group_name, _, name = path.partition(".")
-    group = result.setdefault(group_name, {})
+    if result.get(group_name) is None:
+        result[group_name] = {}
+    group = result[group_name]
     if isinstance(group, dict) and group.get(name) is None:
         group[name] = value
 
@@ -82,9 +94,6 @@ def _value(path: str, text: str) -> object:
     if path in _BOOLEANS:
         word = text.lower()
         return True if word in _TRUE else False if word in _FALSE else text
-    if path in _INTEGERS or path in _NUMBERS:
-        try:
-            return float(text) if "." in text or path in _NUMBERS else int(text)
-        except ValueError:
-            return text
+    if path in _NUMBERS and _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
     return text
