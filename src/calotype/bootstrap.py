@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,6 +37,9 @@ class Remembering:
     """All that needs no browser: enough for the command line's look at the cache."""
 
     store: CacheStore
+    hot: HotBlobs
+    version: Callable[[], int]
+    """Changes whenever anybody, in any process, has committed to the index."""
     keys: KeyStore
     authenticator: Authenticator
     index: SqliteEntryIndex
@@ -63,8 +66,11 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
             index = SqliteEntryIndex(database, clock, settings.index.row_cache_entries)
             purges = SqlitePurgeLog(database)
             keys = SqliteKeyStore(database, clock)
+            hot = HotBlobs(settings.hot_bytes)
             yield Remembering(
-                store=CacheStore(index, purges, blobs, HotBlobs(settings.hot_bytes), clock),
+                store=CacheStore(index, purges, blobs, hot, clock),
+                hot=hot,
+                version=database.data_version,
                 keys=keys,
                 authenticator=Authenticator(keys),
                 index=index,

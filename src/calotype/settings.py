@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calotype.access.master_secret import check_secret
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.hot import DEFAULT_HOT_BYTES
 from calotype.cache.policy import CachePolicy, HitsWhen
+from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.errors import ConfigurationError
 from calotype.render.settings import BrowserSettings
 from calotype.sql.settings import SqliteSettings
 
 PREFIX = "CALOTYPE_"
+_PUBLIC_URL = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~!$&()*+,;=:@%/-]*)?", re.ASCII)
+"""It goes into headers as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Setting:
     """As docs/settings.md shows it."""
     meaning: str
     parse: Callable[[str], object]
+    secret: bool = False
+    """Whether its value must not be repeated, not even where it is wrong."""
 
     @property
     def variable(self) -> str:
@@ -48,8 +55,8 @@ def _whole(text: str, low: int, high: int) -> int:
 
 
 def _public_url(text: str) -> str:
-    if not text.startswith(("http://", "https://")) or "?" in text or "#" in text:
-        message = "must be an http or https URL without query, such as https://shots.example.com"
+    if not _PUBLIC_URL.fullmatch(text):
+        message = "must be an http or https URL without query or password, such as https://shots.example.com"
         raise ValueError(message)
     return text.rstrip("/")
 
@@ -60,6 +67,14 @@ def _hits_when(text: str) -> HitsWhen:
     except ValueError as exc:
         message = f"must be one of {', '.join(HitsWhen)}"
         raise ValueError(message) from exc
+
+
+def _egress_rules(text: str) -> EgressRules:
+    try:
+        return EgressRules.parse(text)
+    except ConfigurationError as exc:
+        # It names the variable, which need not be where the value comes from.
+        raise ValueError(str(exc).removeprefix(f"{EGRESS_ALLOW} ").rstrip(".")) from exc
 
 
 SETTINGS = (
@@ -76,7 +91,8 @@ SETTINGS = (
         "secret_key",
         "a 0600 file in the data folder, made on first start",
         "Master secret; cache keys are derived from it.",
-        str,
+        check_secret,
+        secret=True,
     ),
     Setting(
         "cache_default",
@@ -89,7 +105,7 @@ SETTINGS = (
         "egress_allow",
         "empty",
         "Comma-separated hosts, host:port or networks that captures may reach although not public.",
-        EgressRules.parse,
+        _egress_rules,
     ),
     Setting(
         "render_concurrency",
@@ -110,6 +126,12 @@ SETTINGS = (
         lambda text: _whole(text, 0, 2**40),
     ),
 )
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the names in environ that look like settings and are none: slips of the pen, most likely."""
+    known = {setting.variable for setting in SETTINGS}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +175,7 @@ def load_settings(
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as exc:
-            message = f"{source} {exc}; it is {text!r}"
+            message = f"{source} {exc}" if setting.secret else f"{source} {exc}; it is {text!r}"
             raise ConfigurationError(message) from exc
     return _assemble(values)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from calotype.bootstrap import open_remembering
@@ -26,6 +25,8 @@ from calotype.cli.common import (
     namespace_of,
     run,
     settings_of,
+    show,
+    write_file,
 )
 from calotype.clock import iso_seconds
 
@@ -58,7 +59,7 @@ def stats(data: DataOption = None, config: ConfigOption = None) -> None:
         table.add_row("blobs waiting to be deleted", str(found.blobs_to_delete))
         return table
 
-    Console().print(run(read()))
+    show(run(read()))
 
 
 @app.command("ls")
@@ -101,7 +102,7 @@ def ls(
             f"{entry.size_bytes:,}",
             entry.format.value,
         )
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    show(table)
 
 
 @app.command("get")
@@ -117,20 +118,21 @@ def get(
 ) -> None:
     """Write a stored picture to a file."""
     settings = settings_of(config, data=data)
+    address = check_address(key, "key")
 
     async def read() -> bytes:
         async with open_remembering(settings) as remembering:
             namespace = await namespace_of(remembering.keys, account, mode)
-            opened = await remembering.store.open(namespace, check_address(key, "key"))
+            opened = await remembering.store.open(namespace, address)
             if opened is None:
-                raise EntryNotFound(key)
+                raise EntryNotFound(address)
             return opened.data
 
     picture = run(read())
     if output is None:
         sys.stdout.buffer.write(picture)
     else:
-        output.write_bytes(picture)
+        write_file(output, picture)
 
 
 @app.command("rm")
@@ -143,14 +145,15 @@ def rm(
 ) -> None:
     """Delete one entry."""
     settings = settings_of(config, data=data)
+    address = check_address(key, "key")
 
     async def remove() -> None:
         async with open_remembering(settings) as remembering:
             namespace = await namespace_of(remembering.keys, account, mode)
-            await remembering.store.delete(namespace, check_address(key, "key"))
+            await remembering.store.delete(namespace, address)
 
     run(remove())
-    typer.echo(f"{key} deleted", err=True)
+    typer.echo(f"{address} deleted", err=True)
 
 
 @app.command("purge")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from calotype.access.ports import KeyStore
 from calotype.cache.entry import Mode, Namespace
 from calotype.errors import ConfigurationError
-from calotype.settings import Settings, load_settings
+from calotype.settings import Settings, load_settings, unknown_variables
 
 DEFAULT_ACCOUNT = "default"
+_UNBOUNDED = 100_000
+"""Columns: more than any row has."""
 
 DataOption = Annotated[
     str | None, typer.Option("--data", metavar="DIR", help="Folder of index and blobs [CALOTYPE_DATA].")
@@ -39,13 +45,31 @@ ModeOption = Annotated[KeyMode, typer.Option("--mode", help="Live or test.")]
 
 
 def settings_of(config: Path | None, **flags: str | None) -> Settings:
-    """Return the settings that a command runs under."""
+    """Return the settings that a command runs under; a variable that means nothing is told."""
+    for name in unknown_variables(os.environ):
+        typer.echo(f"calotype: {name} is no setting (see docs/settings.md) and changes nothing", err=True)
     return load_settings(flags, config=config)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
     return asyncio.run(coroutine)
+
+
+def show(table: Table) -> None:
+    """Print table, as wide as the terminal; where a program reads it each row is one whole line."""
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    # What stands in a URL or a name is text: neither [b] nor :smile: means anything.
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write data to path. Raises ConfigurationError when that cannot be done."""
+    try:
+        path.write_bytes(data)
+    except OSError as exc:
+        message = f"{path} cannot be written: {exc.strerror}"
+        raise ConfigurationError(message) from exc
 
 
 async def namespace_of(keys: KeyStore, account: str, mode: KeyMode) -> Namespace:

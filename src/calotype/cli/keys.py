@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from calotype.bootstrap import open_remembering
@@ -18,6 +17,7 @@ from calotype.cli.common import (
     ModeOption,
     run,
     settings_of,
+    show,
 )
 from calotype.clock import iso_seconds
 from calotype.errors import ConfigurationError
@@ -63,7 +63,7 @@ def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
                 )
         return table
 
-    Console().print(run(read()))
+    show(run(read()))
 
 
 @app.command("revoke")

@@ -17,6 +17,8 @@ import uvloop
 
 from calotype.api.app import Parts, build_app
 from calotype.api.base_url import BaseUrl
+from calotype.api.front import front
+from calotype.api.repeats import Repeats
 from calotype.bootstrap import Remembering, open_service
 from calotype.cli.common import DEFAULT_ACCOUNT, ConfigOption, DataOption, settings_of
 from calotype.clock import utc_now
@@ -47,20 +49,20 @@ def serve(
 async def _serve(settings: Settings, *, first_key: bool) -> None:
     with contextlib.closing(_listen(settings)) as listener:
         port = listener.getsockname()[1]
-        base_url = BaseUrl(settings.public_url, settings.host, port)
         async with open_service(settings) as service:
             await _check_keys(service.remembering, settings, first_key=first_key)
             parts = Parts(
                 shots=service.shots,
                 store=service.remembering.store,
                 authenticator=service.remembering.authenticator,
-                base_url=base_url,
+                base_url=BaseUrl(settings.public_url, settings.host, port),
                 clock=utc_now,
             )
             server = _Server(
                 uvicorn.Config(
                     build_app(parts),
-                    http="httptools",
+                    http=front(Repeats(service.remembering.version, service.remembering.hot, utc_now)),
+                    proxy_headers=False,
                     ws="none",
                     lifespan="off",
                     log_config=None,
@@ -70,7 +72,8 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                     backlog=_BACKLOG,
                 )
             )
-            typer.echo(f"Calotype listens on {base_url.for_host(None)}", err=True)
+            here = BaseUrl(None, settings.host, port).for_host(None)
+            typer.echo(f"Calotype listens on {here}", err=True)
             await server.serve(sockets=[listener])
     typer.echo("Calotype has stopped", err=True)
 
@@ -89,7 +92,7 @@ def _listen(settings: Settings) -> socket.socket:
             "choose another with --port or CALOTYPE_PORT"
         )
         raise ConfigurationError(message) from exc
-    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    listener.setblocking(False)
     return listener
 
 

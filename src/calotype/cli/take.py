@@ -15,9 +15,8 @@ from calotype.capture.output import ImageFormat
 from calotype.capture.parse import ParsedCapture, parse_capture
 from calotype.capture.result import Capture
 from calotype.capture.target import source_url
-from calotype.cli.common import ConfigOption, run, settings_of
+from calotype.cli.common import ConfigOption, run, settings_of, write_file
 from calotype.clock import Deadline
-from calotype.errors import ConfigurationError
 from calotype.settings import Settings
 
 _BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
@@ -87,15 +86,9 @@ def take(
     if str(output) == "-":
         sys.stdout.buffer.write(capture.image)
         return
-    try:
-        output.write_bytes(capture.image)
-    except OSError as exc:
-        message = f"{output} cannot be written: {exc.strerror}"
-        raise ConfigurationError(message) from exc
-    typer.echo(
-        f"{output}: {capture.width_px}x{capture.height_px} {capture.format.value}, {len(capture.image):,} bytes",
-        err=True,
-    )
+    write_file(output, capture.image)
+    size = f"{capture.width_px}x{capture.height_px}"
+    typer.echo(f"{output}: {size} {capture.format.value}, {len(capture.image):,} bytes", err=True)
 
 
 async def _capture(settings: Settings, parsed: ParsedCapture) -> Capture:
@@ -109,17 +102,17 @@ async def _capture(settings: Settings, parsed: ParsedCapture) -> Capture:
 
 
 def _source(source: str, base_url: str | None) -> dict[str, object]:
-    if source == "-":
-        return {"html": sys.stdin.read(), "html_base_url": base_url}
     path = Path(source)
-    if "://" not in source and path.suffix.lower() in _HTML_SUFFIXES:
-        try:
-            return {"html": path.read_text("utf-8"), "html_base_url": base_url}
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InvalidRequest(
-                "FILE", f"{source} cannot be read ({exc})", "give a URL or a readable UTF-8 file"
-            ) from exc
-    return {"url": source, "html_base_url": base_url}
+    is_file = "://" not in source and path.suffix.lower() in _HTML_SUFFIXES
+    if source != "-" and not is_file:
+        return {"url": source, "html_base_url": base_url}
+    try:
+        html = (path.read_bytes() if is_file else sys.stdin.buffer.read()).decode()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidRequest(
+            "FILE", f"{source} cannot be read ({exc})", "give a URL, or HTML in UTF-8"
+        ) from exc
+    return {"html": html, "html_base_url": base_url}
 
 
 def _format(asked: ImageFormat | None, output: Path) -> str | None:

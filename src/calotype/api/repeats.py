@@ -1,0 +1,130 @@
+"""Repeats: hits that are asked for again in the very same bytes, answered without reading those again.
+
+Whoever answers a request with a plain hit may say that it may repeat. From then on the same
+bytes, request line, key, headers, body and all, are answered with the same entry, until anything
+at all is committed to the index by any process (a purge, a revoked key, a newer picture), or
+the entry expires. Nothing is decided here: the first answer was the gate's or the router's, and
+whatever differs in one byte goes there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from calotype.api.request import new_request_id
+from calotype.api.respond import Audience, Header, hit_story, plan
+from calotype.cache.entry import CacheEntry
+from calotype.cache.freshness import Hit, classify
+from calotype.cache.hot import HotBlobs
+from calotype.clock import Clock
+
+MAX_REQUEST_BYTES = 8192
+"""Longer ones carry html, whose reading costs little beside its sending."""
+_MOST_BYTES = 16 * 1024 * 1024
+"""Requests and heads remembered, bodies not: those are HotBlobs' to bound."""
+_OVERHEAD_BYTES = 1024
+"""Of one answer: its head, and what Python makes of both."""
+_SECOND = timedelta(seconds=1)
+_MAY_REPEAT = "calotype.may_repeat"
+
+
+@dataclass(slots=True, eq=False)
+class _Answer:
+    entry: CacheEntry
+    base_url: str
+    audience: Audience
+    extra: tuple[Header, ...]
+    """Headers beyond those that are planned for every hit."""
+    second: int | None = None
+    """Of the entry's life, in which head was spelled: headers know no finer time."""
+    head: bytes = b""
+
+
+class Repeats:
+    """The plain hits of late, by the bytes that asked for them."""
+
+    def __init__(self, version: Callable[[], int], hot: HotBlobs, clock: Clock) -> None:
+        self._read_version, self._hot, self._clock = version, hot, clock
+        self._version = -1
+        self._answers: dict[bytes, _Answer] = {}
+        self._bytes = 0
+        self._server_headers: Sequence[Header] = ()
+        self._start = b""
+
+    def answer(self, request: bytes, server_headers: Sequence[Header]) -> tuple[bytes, bytes] | None:
+        """Return head and body of the reply to a request that was answered before. Never suspends.
+
+        server_headers are those of every reply; a list that is another has other headers.
+        Raises StoreUnavailable.
+        """
+        version = self._read_version()
+        if version != self._version:
+            self._forget(version)
+            return None
+        known = self._answers.get(request)
+        if known is None:
+            return None
+        now = self._clock()
+        data = self._hot.get(known.entry.blob_id)
+        if data is None or not isinstance(classify(known.entry, now), Hit):
+            return None
+        second = (known.entry.fresh_until - now) // _SECOND
+        if second != known.second:
+            known.second, known.head = second, _head(known, now)
+        if server_headers is not self._server_headers:
+            self._server_headers = server_headers
+            self._start = b"HTTP/1.1 200 OK\r\n" + _spelled(server_headers)
+        request_id = b"x-request-id: %b\r\n\r\n" % new_request_id().encode()
+        return b"".join((self._start, known.head, request_id)), data
+
+    def allow(self, scope: MutableMapping[str, Any], request: bytes) -> None:
+        """Let whoever will answer scope, which request is read as, say that the answer may repeat.
+
+        To be called before that begins, and after answer() had nothing to give.
+        """
+        # The version of before the answer: what is committed meanwhile makes it forgotten.
+        version = self._version
+
+        def remember(entry: CacheEntry, base_url: str, audience: Audience, extra: tuple[Header, ...]) -> None:
+            if version != self._version:
+                return
+            size = len(request) + _OVERHEAD_BYTES
+            if self._bytes + size > _MOST_BYTES:
+                self._forget(version)
+            self._bytes += size
+            self._answers[request] = _Answer(entry, base_url, audience, extra)
+
+        scope[_MAY_REPEAT] = remember
+
+    def _forget(self, version: int) -> None:
+        self._answers.clear()
+        self._bytes, self._version = 0, version
+
+
+def may_repeat(
+    scope: MutableMapping[str, Any],
+    entry: CacheEntry,
+    base_url: str,
+    audience: Audience,
+    extra: tuple[Header, ...] = (),
+) -> None:
+    """Say that whoever asks in the same bytes as scope did may have the same whole entry.
+
+    extra are the headers of the reply beyond those that plan gives a hit.
+    """
+    remember = scope.get(_MAY_REPEAT)
+    if remember is not None:
+        remember(entry, base_url, audience, extra)
+
+
+def _head(known: _Answer, now: datetime) -> bytes:
+    story = hit_story(known.entry, now)
+    answer = plan(known.entry, story, "GET", {}, now, known.base_url, known.audience)
+    return _spelled([*answer.headers, *known.extra])
+
+
+def _spelled(headers: Sequence[Header]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -1,0 +1,232 @@
+"""Repeated hits, over real connections: quicker, and never another answer than the first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager
+
+import pytest_asyncio
+import uvicorn
+
+from calotype.api.app import Parts, build_app
+from calotype.api.base_url import BaseUrl
+from calotype.api.front import front
+from calotype.api.repeats import Repeats
+from calotype.bootstrap import open_service
+from calotype.settings import load_settings
+from tests.support.clock import HandClock
+from tests.support.renderer import CannedRenderer
+
+
+class Counted(Repeats):
+    """Counts what it answers."""
+
+    given = 0
+
+    def answer(self, request, server_headers):
+        reply = super().answer(request, server_headers)
+        self.given += reply is not None
+        return reply
+
+
+class Scene:
+    """A server on a port, a key, and one connection to it."""
+
+    def __init__(self, service, repeats, clock, key, key_id, reader, writer):
+        self.service, self.repeats, self.clock = service, repeats, clock
+        self.key, self.key_id, self.reader, self.writer = key, key_id, reader, writer
+
+    def head(self, method, path, *more, body=b""):
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: calotype.test",
+            f"Authorization: Bearer {self.key}",
+            *more,
+        ]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    def capture(self, **options):
+        return self.head(
+            "POST", "/v1/screenshot", body=json.dumps({"url": "https://example.com/", **options}).encode()
+        )
+
+    async def send(self, *pieces):
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0.01)
+        return await self.receive()
+
+    async def receive(self):
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in head[1:-2])
+        body = await self.reader.readexactly(
+            int(headers.get("content-length", 0)) if " 304 " not in head[0] else 0
+        )
+        return int(head[0].split()[1]), headers, body
+
+    async def store(self):
+        """Take the picture; return the request that gets it by its key."""
+        status, headers, _ = await self.send(self.capture())
+        assert status == 200
+        return self.head("GET", f"/v1/cache/{headers['x-cache-key']}")
+
+
+@asynccontextmanager
+async def a_scene(folder):
+    clock = HandClock()
+    settings = load_settings({"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": "http://calotype.test"})
+    async with open_service(settings, CannedRenderer(), clock) as service:
+        kept = service.remembering
+        repeats = Counted(kept.version, kept.hot, clock)
+        parts = Parts(
+            shots=service.shots, store=kept.store, authenticator=kept.authenticator,
+            base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,
+        )  # fmt: skip
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            build_app(parts), http=front(repeats), ws="none", lifespan="off", log_config=None
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve(sockets=[listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        key, about = await kept.authenticator.create("default", "live", "")
+        try:
+            yield Scene(service, repeats, clock, key, about.id, reader, writer)
+        finally:
+            writer.close()
+            server.should_exit = True
+            await serving
+
+
+@pytest_asyncio.fixture
+async def scene(tmp_path):
+    async with a_scene(tmp_path / "data") as scene:
+        yield scene
+
+
+def same(one, other):
+    """Say whether two answers differ in nothing but the request's id and the date."""
+    own = ("x-request-id", "date")
+    return (one[0], {k: v for k, v in one[1].items() if k not in own}, one[2]) == (
+        other[0], {k: v for k, v in other[1].items() if k not in own}, other[2],
+    )  # fmt: skip
+
+
+async def test_a_hit_that_is_asked_for_again_is_the_same_but_for_its_id(scene):
+    get = await scene.store()
+    first, second = await scene.send(get), await scene.send(get)
+
+    assert scene.repeats.given == 1
+    assert same(first, second)
+    assert first[1]["x-request-id"] != second[1]["x-request-id"]
+
+
+async def test_a_capture_request_that_hits_repeats_too(scene):
+    await scene.store()
+    first, second = await scene.send(scene.capture()), await scene.send(scene.capture())
+
+    assert scene.repeats.given == 1
+    assert same(first, second)
+
+
+async def test_the_public_link_repeats(scene):
+    path = (await scene.send(await scene.store()))[1]["x-cache-url"].removeprefix("http://calotype.test")
+    request = f"GET {path} HTTP/1.1\r\nHost: calotype.test\r\n\r\n".encode()
+    first, second = await scene.send(request), await scene.send(request)
+
+    assert scene.repeats.given == 1
+    assert same(first, second)
+
+
+async def test_its_age_and_what_is_left_of_it_move_with_the_clock(scene):
+    get = await scene.store()
+    for _ in range(2):
+        await scene.send(get)
+    scene.clock.advance(seconds=7)
+    _, headers, _ = await scene.send(get)
+
+    assert scene.repeats.given == 2
+    assert (headers["age"], headers["cache-status"]) == ("7", "calotype; hit; ttl=86393")
+
+
+async def test_nothing_repeats_after_a_purge_was_answered(scene):
+    get = await scene.store()
+    await scene.send(get)
+    purge = scene.head("POST", "/v1/cache/purge", body=b'{"all": true}')
+    assert (await scene.send(purge))[0] == 200
+
+    assert (await scene.send(get))[0] == 404
+
+
+async def test_nothing_repeats_once_it_has_expired(scene):
+    get = await scene.store()
+    await scene.send(get)
+    scene.clock.advance(days=1)
+
+    assert (await scene.send(get))[0] == 404
+
+
+async def test_nothing_repeats_for_a_key_that_was_revoked(scene):
+    get = await scene.store()
+    await scene.send(get)
+    await scene.service.remembering.keys.revoke(scene.key_id)
+
+    assert (await scene.send(get))[0] == 401
+
+
+async def test_a_refresh_and_a_json_reply_are_answered_anew_each_time(scene):
+    await scene.store()
+    for options in ({"cache": {"refresh": True}}, {"cache": {"enabled": False}}, {"response_type": "json"}):
+        for _ in range(3):
+            assert (await scene.send(scene.capture(**options)))[0] == 200
+
+    assert scene.repeats.given == 0
+
+
+async def test_a_condition_that_holds_is_told_each_time(scene):
+    get = await scene.store()
+    etag = (await scene.send(get))[1]["etag"]
+    conditional = get[:-2] + f"If-None-Match: {etag}\r\n\r\n".encode()
+
+    assert [(await scene.send(conditional))[0] for _ in range(3)] == [304, 304, 304]
+
+
+async def test_a_range_is_cut_each_time(scene):
+    get = await scene.store()
+    await scene.send(get)
+    part = get[:-2] + b"Range: bytes=0-3\r\n\r\n"
+
+    assert [(await scene.send(part))[2] for _ in range(3)] == [b"\x89PNG"] * 3
+
+
+async def test_head_never_brings_a_body(scene):
+    get = await scene.store()
+    head = get.replace(b"GET", b"HEAD")
+    for _ in range(3):
+        scene.writer.write(head)
+        answer = await scene.reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+    assert (await scene.send(get))[0] == 200
+
+
+async def test_two_requests_in_one_piece_get_two_answers_in_order(scene):
+    get = await scene.store()
+    unknown = get.replace(b"/v1/cache/", b"/v1/cache/un")
+    for _ in range(3):
+        assert (await scene.send(get + unknown))[0] == 200
+        assert (await scene.receive())[0] == 404
+        assert (await scene.send(unknown + get))[0] == 404
+        assert (await scene.receive())[0] == 200
+
+
+async def test_a_request_in_pieces_is_answered_whole(scene):
+    get = await scene.store()
+    whole = await scene.send(get)
+
+    assert same(await scene.send(get[:20], get[20:]), whole)
+    assert same(await scene.send(get), whole)

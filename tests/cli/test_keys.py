@@ -1,0 +1,75 @@
+"""calotype keys: made once, shown once, and refused by a running server the moment they are revoked."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.server import calotype
+
+
+def listed(server):
+    """Return the cells of each key's row."""
+    output = calotype("keys", "list", data=server.data).stdout.decode()
+    return [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in output.splitlines()
+        if "key_" in line
+    ]
+
+
+def answers(server, key):
+    return server.client.get("/v1/cache/nobody", headers={"authorization": f"Bearer {key}"}).status_code
+
+
+def test_create_prints_the_key_and_nothing_else_and_the_server_knows_it_at_once(server):
+    made = calotype("keys", "create", data=server.data)
+
+    assert made.returncode == 0
+    assert re.fullmatch(rb"rs_live_[a-z2-7]{32}\n", made.stdout)
+    assert made.stderr == b""
+    assert answers(server, made.stdout.decode().strip()) == 404
+
+
+def test_a_key_has_an_account_a_mode_and_a_note_that_list_shows_as_they_are(server):
+    note = "[b]build[/b] [/x] :smile:"
+    made = calotype(
+        "keys", "create", "--account", "team a", "--mode", "test", "--name", note, data=server.data
+    )
+    secret = made.stdout.decode().strip()
+    (row,) = [row for row in listed(server) if row[1] == "team a"]
+
+    assert secret.startswith("rs_test_")
+    assert re.fullmatch(r"key_[0-9a-f]{16}", row[0])
+    assert row[1:5] == ["team a", "test", secret[-4:], note]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row[5])
+    assert row[6] == ""
+    assert secret not in " ".join(row)
+
+
+def test_a_revoked_key_is_refused_at_once_and_stays_in_the_list(server):
+    secret = calotype("keys", "create", "--account", "short lived", data=server.data).stdout.decode().strip()
+    assert answers(server, secret) == 404
+    (key_id,) = [row[0] for row in listed(server) if row[1] == "short lived"]
+
+    done = calotype("keys", "revoke", key_id, data=server.data)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", f"{key_id} revoked\n".encode())
+    assert answers(server, secret) == 401
+    assert [row[6] for row in listed(server) if row[0] == key_id] != [""]
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(server):
+    failed = calotype("keys", "revoke", "key_nobody", data=server.data)
+
+    assert failed.returncode == 1
+    assert (
+        failed.stderr
+        == b"calotype: there is no valid key with the id 'key_nobody'; 'calotype keys list' shows them\n"
+    )
+
+
+def test_a_name_that_no_account_can_have_is_refused(server):
+    failed = calotype("keys", "create", "--account", "../x", data=server.data)
+
+    assert (failed.returncode, failed.stdout) == (1, b"")
+    assert b"1 to 64 letters, digits" in failed.stderr

@@ -1,0 +1,177 @@
+"""Settings: flags, then variables, then the file, then defaults; each fault names where it was set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calotype.cache.policy import HitsWhen
+from calotype.errors import ConfigurationError
+from calotype.settings import SETTINGS, load_settings, unknown_variables
+
+SECRET = "0123456789abcdef-secret"
+
+
+def a_file(folder: Path, text: str) -> Path:
+    file = folder / "calotype.toml"
+    file.write_text(text)
+    return file
+
+
+class TestDefaults:
+    def test_with_nothing_set(self):
+        settings = load_settings({}, {})
+
+        assert (settings.host, settings.port) == ("127.0.0.1", 8787)
+        assert settings.data == Path("data")
+        assert settings.index.path == Path("data/index.sqlite")
+        assert settings.blobs.folder == Path("data/blobs")
+        assert settings.secret_key_file == Path("data/secret.key")
+        assert settings.public_url is None
+        assert settings.secret_key is None
+        assert settings.cache.hits_when is HitsWhen.ON
+        assert settings.browser.binary is None
+        assert settings.browser.queue_limit == 100
+        assert settings.hot_bytes == 128 * 1024 * 1024
+        assert not settings.egress.names
+        assert not settings.egress.networks
+
+    def test_what_is_empty_is_not_set(self):
+        assert load_settings({}, {"CALOTYPE_PORT": "", "CALOTYPE_SECRET_KEY": ""}).port == 8787
+
+    def test_the_table_says_what_holds(self):
+        told = {setting.name: setting.default for setting in SETTINGS}
+        settings = load_settings({}, {})
+
+        assert told["host"] == settings.host
+        assert told["port"] == str(settings.port)
+        assert Path(told["data"]) == settings.data
+        assert told["cache_default"] == settings.cache.hits_when
+        assert told["render_queue"] == str(settings.browser.queue_limit)
+        assert told["hot_bytes"] == str(settings.hot_bytes)
+
+
+class TestPrecedence:
+    def test_a_flag_is_stronger_than_a_variable_and_that_than_the_file(self, tmp_path):
+        config = a_file(tmp_path, 'host = "file"\nport = 1\ndata = "file"\n')
+        settings = load_settings(
+            {"host": "flag", "port": None}, {"CALOTYPE_HOST": "variable", "CALOTYPE_PORT": "2"}, config
+        )
+
+        assert settings.host == "flag"
+        assert settings.port == 2
+        assert settings.data == Path("file")
+
+    @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+    def test_every_setting_can_be_set_each_way(self, tmp_path, setting):
+        value, read = VALUES[setting.name]
+        config = a_file(tmp_path, f"{setting.name} = {value!r}\n")
+
+        ways = [
+            load_settings({setting.name: value}, {}),
+            load_settings({}, {setting.variable: value}),
+            load_settings({}, {}, config),
+        ]
+        assert [read(settings) for settings in ways] == [True] * 3
+
+    def test_the_variable_of_a_setting_is_its_name_in_capitals(self):
+        assert {setting.variable for setting in SETTINGS} >= {"CALOTYPE_HOST", "CALOTYPE_CACHE_DEFAULT"}
+
+
+VALUES = {
+    "host": ("::1", lambda settings: settings.host == "::1"),
+    "port": ("0", lambda settings: settings.port == 0),
+    "data": ("/srv/shots", lambda settings: settings.index.path == Path("/srv/shots/index.sqlite")),
+    "public_url": ("https://shots.example.com/", lambda s: s.public_url == "https://shots.example.com"),
+    "secret_key": (SECRET, lambda settings: settings.secret_key == SECRET),
+    "cache_default": ("available", lambda settings: settings.cache.hits_when is HitsWhen.AVAILABLE),
+    "browser": ("/opt/chrome", lambda settings: settings.browser.binary == Path("/opt/chrome")),
+    "egress_allow": ("localhost:80,10.0.0.0/8", lambda s: s.egress.allow_name("localhost", 80)),
+    "render_concurrency": ("3", lambda settings: settings.browser.concurrency == 3),
+    "render_queue": ("0", lambda settings: settings.browser.queue_limit == 0),
+    "hot_bytes": ("0", lambda settings: settings.hot_bytes == 0),
+}
+
+
+class TestTheFile:
+    def test_numbers_and_lists_may_be_written_as_such(self, tmp_path):
+        config = a_file(tmp_path, 'port = 80\negress_allow = ["localhost", "10.0.0.0/8"]\n')
+        settings = load_settings({}, {}, config)
+
+        assert settings.port == 80
+        assert settings.egress.allow_name("localhost", 443)
+
+    @pytest.mark.parametrize("name", ["prot", "CALOTYPE_PORT", "public-url"])
+    def test_a_name_that_is_no_setting_is_refused_and_the_settings_are_listed(self, tmp_path, name):
+        config = a_file(tmp_path, f'{name} = "1"\n')
+
+        with pytest.raises(ConfigurationError) as told:
+            load_settings({}, {}, config)
+        message = str(told.value)
+        assert message.startswith(f"{name} in {config} is no setting")
+        assert all(setting.name in message for setting in SETTINGS)
+
+    @pytest.mark.parametrize("content", [b"port 80", b"\xff", b"port = 1\nport = 2"])
+    def test_one_that_cannot_be_read_is_told_by_its_path(self, tmp_path, content):
+        config = tmp_path / "calotype.toml"
+        config.write_bytes(content)
+
+        with pytest.raises(ConfigurationError, match=f"^the config file {config} cannot be read"):
+            load_settings({}, {}, config)
+
+    def test_so_is_one_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            load_settings({}, {}, tmp_path / "nowhere.toml")
+
+
+_WRONG = [
+    ("port", "65536", "must be a whole number from 0 to 65535"),
+    ("port", "-1", "must be a whole number from 0 to 65535"),
+    ("port", "http", "must be a whole number from 0 to 65535"),
+    ("port", "80.0", "must be a whole number from 0 to 65535"),
+    ("port", "٨٠", "must be a whole number from 0 to 65535"),
+    ("cache_default", "off", "must be one of on, available"),
+    ("public_url", "shots.example.com", "must be an http or https URL"),
+    ("public_url", "https://", "must be an http or https URL"),
+    ("public_url", "https://a.example/?b", "must be an http or https URL"),
+    ("public_url", "https://a.example/#b", "must be an http or https URL"),
+    ("public_url", "https://a .example", "must be an http or https URL"),
+    ("public_url", "https://a.example/\tx", "must be an http or https URL"),
+    ("public_url", "https://user:pw@a.example", "must be an http or https URL"),
+    ("render_concurrency", "0", "must be a whole number from 1 to 256"),
+    ("render_queue", "many", "must be a whole number from 0 to 100000"),
+    ("hot_bytes", "1GB", "must be a whole number from 0"),
+    ("egress_allow", "not a host", "is not understood"),
+    ("secret_key", "short-secret", "must hold at least 16 characters"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), _WRONG, ids=[f"{row[0]}={row[1]}" for row in _WRONG])
+def test_a_wrong_value_is_told_by_where_it_was_set_and_what_is_allowed(tmp_path, name, value, allowed):
+    variable = f"CALOTYPE_{name.upper()}"
+    config = tmp_path / "calotype.toml"
+    config.write_text(f'{name} = "{value}"\n'.replace("\t", "\\t"), "utf-8")
+    ways = {
+        f"--{name.replace('_', '-')}": lambda: load_settings({name: value}, {}),
+        variable: lambda: load_settings({}, {variable: value}),
+        f"{name} in {config}": lambda: load_settings({}, {}, config),
+    }
+
+    for source, load in ways.items():
+        with pytest.raises(ConfigurationError) as told:
+            load()
+        assert str(told.value).startswith(f"{source} ")
+        assert allowed in str(told.value)
+        assert str(told.value).count("CALOTYPE_") == (source == variable)
+        assert (value in str(told.value)) == (name != "secret_key" and "\t" not in value)
+
+
+def test_the_secret_is_not_in_the_text_of_the_settings():
+    assert SECRET not in repr(load_settings({}, {"CALOTYPE_SECRET_KEY": SECRET}))
+
+
+def test_a_variable_that_is_no_setting_is_noticed():
+    environ = {"CALOTYPE_PROT": "80", "CALOTYPE_PORT": "80", "PATH": "/bin"}
+
+    assert unknown_variables(environ) == ["CALOTYPE_PROT"]
