@@ -365,6 +365,25 @@ async def test_a_blob_stays_in_the_outbox_until_it_is_told_gone(purging):
     assert [blob for _, blob in first] == [entry.blob_id]
 
 
+async def test_a_place_in_the_outbox_is_never_given_to_another_blob(both):
+    here, there = both
+
+    async def due():
+        here.clock.advance(minutes=10)
+        return (await here.purges.sweep(here.clock())).blobs
+
+    await here.keep(an_origin("first"))
+    await here.purge(EVERYTHING)
+    ((place, _),) = await due()
+    await here.purges.blobs_deleted([place])
+    second = await here.keep(an_origin("second"))
+    await here.purge(EVERYTHING)
+    # The other process had seen the first blob too, and is slower.
+    await there.purges.blobs_deleted([place])
+
+    assert [blob for _, blob in await due()] == [second.blob_id]
+
+
 async def test_what_expires_is_swept_within_the_hour_without_any_purge(adapters):
     await adapters.keep(an_origin(), ttl_s=60)
     assert (await adapters.purges.sweep(adapters.clock())).entries == 0

@@ -85,7 +85,7 @@ CREATE TABLE purge_log (
 
 -- The outbox: blobs that no row names any more. A row leaves when its file is gone.
 CREATE TABLE blob_gc (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,     -- never given again: another process may yet say that this one is gone
   blob TEXT NOT NULL,
   not_before INTEGER NOT NULL
 ) STRICT;
