@@ -19,14 +19,14 @@ STOP_WITHIN_S = 40.0
 class LiveServer:
     """`calotype serve` on a free port of the loopback interface, with its first key."""
 
-    def __init__(self, data: Path, **environ: str) -> None:
+    def __init__(self, data: Path, key: str = "", **environ: str) -> None:
         self.data = data
         self._environ = {
             name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")
         }
         self._environ |= environ
         self._log = data.parent / f"{data.name}.log"
-        self.key = ""
+        self.key = key
         self.client: httpx.Client = httpx.Client(trust_env=False)
         self.start()
 
