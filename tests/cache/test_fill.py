@@ -500,3 +500,66 @@ async def test_closing_leaves_no_task_and_no_lease(fills, work, elsewhere):
     assert asyncio.all_tasks() == before
     assert work.running == 0
     assert await leases_held(elsewhere, PAGE, an_origin("l")) == [False, False]
+
+
+# ---- one key of the client's choice, several requests
+
+
+OTHER = an_origin(PAGE.identity.key, "https://example.com/other")
+
+
+async def test_a_caller_with_another_request_under_the_same_key_waits_for_its_turn(fills, work):
+    first = ask(fills, work)
+    await work.began.acquire()
+    other = ask(fills, work, origin=OTHER)
+    await asyncio.sleep(0)
+    assert work.runs == 1
+    work.finish(0)
+    await work.began.acquire()
+    work.finish(1)
+
+    assert [await first, await other] == [("picture 0", False), ("picture 1", False)]
+
+
+async def test_the_failure_of_another_request_under_the_same_key_is_not_ours(fills, work):
+    first = ask(fills, work)
+    await work.began.acquire()
+    other = ask(fills, work, origin=OTHER)
+    await asyncio.sleep(0)
+    work.fail(FAILED, 0)
+    await work.began.acquire()
+    work.finish(1)
+
+    assert await other == ("picture 1", False)
+    with pytest.raises(NavigationFailed):
+        await first
+
+
+async def test_fresh_runs_of_different_requests_under_one_key_end_in_the_order_in_which_they_were_asked_for(
+    fills, work
+):
+    asked = [ask(fills, work, origin=origin, fresh=True) for origin in (PAGE, OTHER, PAGE, OTHER)]
+    for number in range(4):
+        await work.began.acquire()
+        assert work.running == 1
+        work.finish(number)
+
+    assert await asyncio.gather(*asked) == [(f"picture {number}", False) for number in range(4)]
+    births = [lease.birth.number for lease in work.leases]
+    assert births == sorted(births)
+
+
+async def test_who_comes_after_a_purge_waits_neither_for_the_barred_run_nor_behind_it(fills, work, adapters):
+    running = ask(fills, work)
+    await work.began.acquire()
+    refresh = ask(fills, work, fresh=True)
+    await asyncio.sleep(0)
+    purge = await adapters.purge(PurgeFilter(everything=True))
+    later = ask(fills, work, arrived=purge.seq)
+    await work.began.acquire()
+    assert work.running == 2
+    work.finish(1)
+
+    assert {(await refresh)[0], (await later)[0]} == {"picture 1"}
+    work.finish(0)
+    assert await running == ("picture 0", False)

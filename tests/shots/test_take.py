@@ -291,3 +291,34 @@ async def test_a_refresh_is_not_answered_with_what_another_process_began_before_
         assert (await refresh).served is Served.MISS
         assert len(there.renderer.renders) == 1
         assert (await here.take(URL)).opened == (await refresh).opened
+
+
+async def test_the_newest_refresh_of_a_custom_key_stays_whatever_else_was_asked_under_it(studio, renderer):
+    renderer.hold()
+    asked = []
+    for path in ("red", "lime", "blue"):
+        url = f"https://example.com/{path}"
+        asked.append(asyncio.create_task(studio.take(url, key="banner", refresh=True)))
+        await asyncio.sleep(0)
+    renderer.release()
+    shots = await asyncio.gather(*asked)
+
+    pages = [render.negative.target.url.rsplit("/", 1)[1] for render in renderer.renders]
+    assert pages == ["red", "lime", "blue"]
+    assert [shot.opened.data for shot in shots] == [a_png(0), a_png(1), a_png(2)]
+    assert (await studio.take("https://example.com/red", key="banner")).opened.data == a_png(2)
+
+
+async def test_a_failing_page_under_a_custom_key_fails_nobody_who_asked_for_another(studio, renderer):
+    renderer.hold()
+    renderer.http_status = 404
+    missing = asyncio.create_task(studio.take("https://example.com/gone", key="k", fail_on=("http_404",)))
+    await renderer.began.acquire()
+    good = asyncio.create_task(studio.take("https://example.com/good", key="k", fail_on=("http_404",)))
+    await asyncio.sleep(0)
+    renderer.release()
+    with pytest.raises(PageNotFound):
+        await missing
+    renderer.http_status = 200
+
+    assert story(await good) == RENDERED

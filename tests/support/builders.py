@@ -49,6 +49,7 @@ def an_origin(
     return Origin(
         namespace=namespace,
         identity=Identity(CacheKey(key), an_id(f"{namespace}{key}")),
+        content=an_id(f"{namespace}{url}{image_format}"),
         url_key=url_key(url),
         format=image_format,
         negative=b"n" * 16,

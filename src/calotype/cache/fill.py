@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from calotype.cache.barrier import barred
@@ -38,10 +38,14 @@ class _Flight(Generic[T]):
     deadline: Deadline
     fresh: bool
     """Whether the run renders whatever is stored."""
+    behind: _Flight[T] | None = None
+    """The flight of the same key that this one lets go first."""
     task: asyncio.Task[T] | None = None
     birth: Birth | None = None
     """None until the lease is ours: whoever joins before asked before the render began."""
     waiting: int = 0
+    out_of_the_way: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has ended, or may be overtaken since a purge bars it from storing."""
 
     @property
     def key(self) -> _Key:
@@ -62,8 +66,8 @@ class Fills(Generic[T]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._leases, self._purges, self._clock, self._sleep = leases, purges, clock, sleep
-        self._running: dict[_Key, _Flight[T]] = {}
-        self._pending: dict[_Key, _Flight[T]] = {}
+        self._flights: dict[_Key, list[_Flight[T]]] = {}
+        """In the order in which they were asked for; only the first has begun."""
         self._tasks: set[asyncio.Task[T]] = set()
 
     async def run(
@@ -79,7 +83,8 @@ class Fills(Generic[T]):
 
         arrived is the newest purge when the caller came. It does not join a render that a purge
         up to then bars: it would be shown the page of before. With fresh it joins
-        no render that has begun, whatever was purged; all such callers share the next one.
+        no render that has begun, whatever was purged; all such callers share the next one. Nobody
+        joins a run for another request under the same custom key: they take turns, as they came.
         What work raises is raised to everyone who waited for it, except that a caller with
         more patience than the one whose deadline ended the run starts another.
         """
@@ -96,24 +101,22 @@ class Fills(Generic[T]):
                     raise
 
     async def _joinable(self, origin: Origin, arrived: Seq, *, fresh: bool) -> _Flight[T] | None:
-        key = (origin.namespace, origin.identity.key)
-        pending = self._pending.get(key)
-        if pending is not None and (fresh or self._running.get(key) is None):
-            return pending
-        while (flight := self._running.get(key)) is not None:
+        """Return the run that may answer this caller; those that a purge bars lose their places."""
+        while flights := self._flights.get((origin.namespace, origin.identity.key)):
+            # Who wants what there is takes the first that comes; who wants it new, or another picture under
+            # the same key, must not be overtaken by those who asked before.
+            in_order = fresh or any(flight.origin.content != origin.content for flight in flights)
+            flight = flights[-1] if in_order else flights[0]
             birth = flight.birth
-            if fresh:
-                # A run that began as a look-up may yet find what was stored before this caller came.
-                return flight if flight.fresh and birth is None else None
-            if birth is None:
-                return flight
-            # Under a key of the client's choice the flight may show another page than this caller's.
-            if birth.seq >= arrived or not await self._is_barred(flight.origin, birth):
-                # The log may have been read over the network meanwhile; ask again if the flight changed.
-                if self._running.get(key) is flight:
-                    return flight
+            if birth is not None and birth.seq < arrived and await self._is_barred(flight.origin, birth):
+                self._drop(flight)
                 continue
-            return None
+            if flight not in flights:
+                continue  # the log was read over the network, and meanwhile it ended
+            if flight.origin.content != origin.content:
+                return None
+            # A run that began as a look-up may yet find what was stored before a fresh caller came.
+            return flight if not fresh or (flight.fresh and flight.birth is None) else None
         return None
 
     async def _is_barred(self, origin: Origin, birth: Birth) -> bool:
@@ -121,14 +124,23 @@ class Fills(Generic[T]):
         return records is None or barred(records, origin.subject(birth.at), birth) is not None
 
     def _launch(self, flight: _Flight[T], work: Callable[[Lease], Awaitable[T]]) -> _Flight[T]:
-        # One running and at most one waiting to run, however many ask for a refresh. A flight that a purge
-        # has barred loses its place to any other: no one may join it any more.
-        waits = flight.fresh and flight.key in self._running
-        (self._pending if waits else self._running)[flight.key] = flight
+        # One running and at most one waiting to run, however many ask for a refresh of the same.
+        flights = self._flights.setdefault(flight.key, [])
+        flight.behind = flights[-1] if flights else None
+        flights.append(flight)
         flight.task = asyncio.create_task(self._fly(flight, work))
         self._tasks.add(flight.task)
         flight.task.add_done_callback(self._landed)
         return flight
+
+    def _drop(self, flight: _Flight[T]) -> None:
+        """Let nobody join flight or wait for it any more."""
+        flight.out_of_the_way.set()
+        flights = self._flights.get(flight.key, [])
+        if flight in flights:
+            flights.remove(flight)
+        if not flights:
+            self._flights.pop(flight.key, None)
 
     def _landed(self, task: asyncio.Task[T]) -> None:
         self._tasks.discard(task)
@@ -137,7 +149,9 @@ class Fills(Generic[T]):
 
     async def _fly(self, flight: _Flight[T], work: Callable[[Lease], Awaitable[T]]) -> T:
         try:
-            await self._turn(flight)
+            if flight.behind is not None:
+                await flight.behind.out_of_the_way.wait()
+                flight.behind = None
             lease = await self._lease(flight.origin, flight.deadline)
             flight.birth = lease.birth
             heart = asyncio.create_task(self._beat(lease))
@@ -150,21 +164,7 @@ class Fills(Generic[T]):
                 finally:
                     await self._release(lease)
         finally:
-            self._forget(flight)
-
-    async def _turn(self, flight: _Flight[T]) -> None:
-        """Wait until a pending flight may run."""
-        if self._pending.get(flight.key) is not flight:
-            return
-        while (before := self._running.get(flight.key)) is not None and before.task is not None:
-            await asyncio.wait([before.task])
-        del self._pending[flight.key]
-        self._running[flight.key] = flight
-
-    def _forget(self, flight: _Flight[T]) -> None:
-        for table in (self._running, self._pending):
-            if table.get(flight.key) is flight:
-                del table[flight.key]
+            self._drop(flight)
 
     async def _lease(self, origin: Origin, deadline: Deadline) -> Lease:
         pause_s = _FIRST_POLL_S
@@ -226,7 +226,7 @@ class Fills(Generic[T]):
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
                 # It takes a while to stop; who comes meanwhile must not be stopped with it.
-                self._forget(flight)
+                self._drop(flight)
                 flight.task.cancel()
 
     async def close(self) -> None:

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import TypeGuard
 
 from calotype.cache.entry import (
+    MAX_ADDRESS_BYTES,
     CacheEntry,
     CacheKey,
+    EntryId,
     Identity,
     Namespace,
     Seq,
@@ -55,6 +57,8 @@ class Origin:
 
     namespace: Namespace
     identity: Identity
+    content: EntryId
+    """Names the request itself, whatever key it is kept under: equal for equal pictures."""
     url_key: str
     format: ImageFormat
     negative: bytes
@@ -102,6 +106,8 @@ class CacheStore:
 
     async def resolve(self, namespace: Namespace, address: str) -> CacheEntry | None:
         """Return the fresh entry that address names."""
+        if len(address) > MAX_ADDRESS_BYTES:
+            return None  # no entry has such a name, and the index would remember that it has not
         entry = await self._index.find(namespace, CacheKey(address))
         if entry is None:
             entry_id = id_in_address(address)

@@ -79,6 +79,7 @@ class Shots:
         return Origin(
             namespace=asked.namespace,
             identity=self._keys.identify(asked.namespace, request, asked.wishes.key),
+            content=self._keys.identify(asked.namespace, request, None).id,
             url_key=_index_key(request.negative.target),
             format=request.output.format,
             negative=negative_hash(request.negative),
