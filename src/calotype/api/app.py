@@ -97,6 +97,7 @@ async def _healthz(_request: Request) -> Response:
 
 
 async def _tell(request: Request, exc: CalotypeError) -> Response:
+    _log.info("%s: %s: %s", request_id_of(request.scope), type(exc).__name__, exc)
     return problem(exc, request_id_of(request.scope), client_family(request))
 
 

@@ -36,6 +36,21 @@ class BodyTooLarge(InvalidRequest):
         )
 
 
+class HeadTooLarge(CalotypeError):
+    """Request line and headers are longer than those of any valid request."""
+
+    code = "head_too_large"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The request's line and headers have more than {max_bytes} bytes.")
+
+
+class NotHttp(CalotypeError):
+    """What was received is no HTTP request."""
+
+    code = "invalid_request"
+
+
 class RouteNotFound(CalotypeError):
     """No such route."""
 
@@ -57,6 +72,8 @@ class _Row:
 
 
 _TABLE: list[tuple[type[CalotypeError], _Row]] = [
+    (NotHttp, _Row(400, "invalid_request", "invalid_request_error")),
+    (HeadTooLarge, _Row(431, "invalid_request", "invalid_request_error")),
     (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
     (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
     (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
