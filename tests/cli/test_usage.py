@@ -41,6 +41,22 @@ def test_a_picture_of_nothing(tmp_path, source, stdin, message):
     assert not (tmp_path / "out.png").exists()
 
 
+def test_a_picture_in_a_format_that_its_name_does_not_say(tmp_path):
+    failed = calotype("take", "https://example.com/", "-o", str(tmp_path / "out.pdf"))
+
+    assert failed.returncode == 1
+    assert "--output ends in .pdf; the endings are .png, .jpg, .jpeg, .webp" in failed.stderr.decode()
+
+
+@pytest.mark.parametrize("command", [["keys", "list"], ["cache", "ls"], ["cache", "purge", "--all"]])
+def test_a_slip_in_the_name_of_the_data_folder_makes_no_folder(tmp_path, command):
+    failed = calotype(*command, data=tmp_path / "slip")
+
+    assert failed.returncode == 1
+    assert f"there is no index in {tmp_path / 'slip'}" in failed.stderr.decode()
+    assert not (tmp_path / "slip").exists()
+
+
 def test_without_a_command_it_shows_what_there_is():
     shown = calotype()
 

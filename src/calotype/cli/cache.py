@@ -24,7 +24,7 @@ from calotype.cli.common import (
     ModeOption,
     namespace_of,
     run,
-    settings_of,
+    settings_of_existing,
     show,
     write_file,
 )
@@ -46,7 +46,7 @@ BeforeOption = Annotated[
 @app.command("stats")
 def stats(data: DataOption = None, config: ConfigOption = None) -> None:
     """Count what is in the cache, of all accounts."""
-    settings = settings_of(config, data=data)
+    settings = settings_of_existing(config, data)
 
     async def read() -> Table:
         async with open_remembering(settings) as remembering:
@@ -74,7 +74,7 @@ def ls(
     config: ConfigOption = None,
 ) -> None:
     """List entries, newest first."""
-    settings = settings_of(config, data=data)
+    settings = settings_of_existing(config, data)
     which = _filter(url=url, pattern=pattern, before=before)
 
     async def read() -> list[CacheEntry]:
@@ -117,8 +117,8 @@ def get(
     config: ConfigOption = None,
 ) -> None:
     """Write a stored picture to a file."""
-    settings = settings_of(config, data=data)
     address = check_address(key, "key")
+    settings = settings_of_existing(config, data)
 
     async def read() -> bytes:
         async with open_remembering(settings) as remembering:
@@ -144,8 +144,8 @@ def rm(
     config: ConfigOption = None,
 ) -> None:
     """Delete one entry."""
-    settings = settings_of(config, data=data)
     address = check_address(key, "key")
+    settings = settings_of_existing(config, data)
 
     async def remove() -> None:
         async with open_remembering(settings) as remembering:
@@ -172,8 +172,8 @@ def purge(
     config: ConfigOption = None,
 ) -> None:
     """Delete all entries that pass every filter given; a running server obeys at once."""
-    settings = settings_of(config, data=data)
     asked = _request(keys=keys or None, url=url, pattern=pattern, before=before, all=everything or None)
+    settings = settings_of_existing(config, data)
 
     async def remove() -> Purge:
         async with open_remembering(settings) as remembering:

@@ -51,6 +51,18 @@ def settings_of(config: Path | None, **flags: str | None) -> Settings:
     return load_settings(flags, config=config)
 
 
+def settings_of_existing(config: Path | None, data: str | None) -> Settings:
+    """Return the settings of a command that looks into a data folder, which must be there.
+
+    A slip in its name must not make an empty one, and show that. Raises ConfigurationError.
+    """
+    settings = settings_of(config, data=data)
+    if not settings.index.path.exists():
+        message = f"there is no index in {settings.data}; name the server's data folder with --data"
+        raise ConfigurationError(message)
+    return settings
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
     return asyncio.run(coroutine)

@@ -17,6 +17,7 @@ from calotype.cli.common import (
     ModeOption,
     run,
     settings_of,
+    settings_of_existing,
     show,
 )
 from calotype.clock import iso_seconds
@@ -51,7 +52,7 @@ async def create_key(settings: Settings, account: str, mode: KeyMode, name: str)
 @app.command("list")
 def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
     """List all keys, by all but their text."""
-    settings = settings_of(config, data=data)
+    settings = settings_of_existing(config, data)
 
     async def read() -> Table:
         table = Table("id", "account", "mode", "ends in", "name", "created", "revoked")
@@ -73,7 +74,7 @@ def revoke(
     config: ConfigOption = None,
 ) -> None:
     """Revoke a key; running servers refuse it at once."""
-    settings = settings_of(config, data=data)
+    settings = settings_of_existing(config, data)
 
     async def change() -> bool:
         async with open_remembering(settings) as remembering:

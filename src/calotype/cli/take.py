@@ -116,7 +116,15 @@ def _source(source: str, base_url: str | None) -> dict[str, object]:
 
 
 def _format(asked: ImageFormat | None, output: Path) -> str | None:
-    return asked.value if asked is not None else _BY_SUFFIX.get(output.suffix.lower())
+    suffix = output.suffix.lower()
+    if asked is not None or suffix == "":
+        return None if asked is None else asked.value
+    if suffix not in _BY_SUFFIX:
+        endings = ", ".join(_BY_SUFFIX)
+        raise InvalidRequest(
+            "--output", f"ends in {suffix}", f"the endings are {endings}; with --format any will do"
+        )
+    return _BY_SUFFIX[suffix]
 
 
 def _given(**values: object) -> dict[str, object]:

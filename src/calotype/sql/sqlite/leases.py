@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from calotype.cache.barrier import barred
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq, Subject
@@ -16,6 +17,8 @@ from calotype.sql.rows import ns_number
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.purges import records_since
 
+_HERE: WeakValueDictionary[str, SqliteLeases] = WeakValueDictionary()
+"""The owners that live in this process."""
 LEASE_MS = 15_000
 """How long a holder may be silent: a machine that stops is replaced within this time."""
 
@@ -27,6 +30,7 @@ class SqliteLeases:
         self._database = database
         # All processes on one SQLite file share a machine, so a dead holder can be told by its process id.
         self._owner = f"{os.getpid()}:{secrets.token_hex(8)}"
+        _HERE[self._owner] = self
 
     async def acquire(self, namespace: Namespace, subject: Subject, now: datetime) -> Lease | HeldBy:
         """See Leases."""
@@ -92,8 +96,12 @@ def _overtaken(connection: sqlite3.Connection, ns: int, subject: Subject, birth:
 
 
 def _alive(owner: str) -> bool:
+    pid = int(owner.partition(":")[0])
+    if pid == os.getpid():
+        # In a container each start may have the number of the one before.
+        return owner in _HERE
     try:
-        os.kill(int(owner.partition(":")[0]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
