@@ -31,6 +31,8 @@ class TestDefaults:
         assert settings.public_url is None
         assert settings.secret_key is None
         assert settings.cache.hits_when is HitsWhen.ON
+        assert settings.room.max_bytes == 10 * 1024**3
+        assert settings.room.min_free_bytes == 1024**3
         assert settings.browser.binary is None
         assert settings.browser.queue_limit == 100
         assert settings.hot_bytes == 128 * 1024 * 1024
@@ -86,6 +88,8 @@ VALUES = {
     "public_url": ("https://shots.example.com/", lambda s: s.public_url == "https://shots.example.com"),
     "secret_key": (SECRET, lambda settings: settings.secret_key == SECRET),
     "cache_default": ("available", lambda settings: settings.cache.hits_when is HitsWhen.AVAILABLE),
+    "cache_max_bytes": ("500MB", lambda settings: settings.room.max_bytes == 500_000_000),
+    "cache_min_free": ("2 GiB", lambda settings: settings.room.min_free_bytes == 2 * 1024**3),
     "browser": ("/opt/chrome", lambda settings: settings.browser.binary == Path("/opt/chrome")),
     "egress_allow": ("localhost:80,10.0.0.0/8", lambda s: s.egress.allow_name("localhost", 80)),
     "render_concurrency": ("3", lambda settings: settings.browser.concurrency == 3),
@@ -142,6 +146,13 @@ _WRONG = [
     ("render_concurrency", "0", "must be a whole number from 1 to 256"),
     ("render_queue", "many", "must be a whole number from 0 to 100000"),
     ("hot_bytes", "1GB", "must be a whole number from 0"),
+    ("cache_max_bytes", "10G", "must be a size from 1048576"),
+    ("cache_max_bytes", "1.5GiB", "must be a size from 1048576"),
+    ("cache_max_bytes", "lots", "such as 10GiB, 500MB or a number of bytes"),
+    ("cache_max_bytes", "1023KiB", "must be a size from 1048576"),
+    ("cache_max_bytes", "9999999TiB", "must be a size from 1048576"),
+    ("cache_min_free", "-1", "must be a size from 0"),
+    ("cache_min_free", "٨GiB", "must be a size from 0"),
     ("egress_allow", "not a host", "is not understood"),
     ("secret_key", "short-secret", "must hold at least 16 characters"),
 ]

@@ -13,6 +13,7 @@ from calotype.access.master_secret import check_secret
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.hot import DEFAULT_HOT_BYTES
 from calotype.cache.policy import CachePolicy, HitsWhen
+from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, RoomLimits
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.errors import ConfigurationError
@@ -22,6 +23,7 @@ from calotype.sql.settings import SqliteSettings
 PREFIX = "CALOTYPE_"
 _PUBLIC_URL = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~!$&()*+,;=:@%/-]*)?", re.ASCII)
 """It goes into headers as it stands."""
+_SIZE = re.compile(r"([0-9]{1,18})\s?(?:B|([KMGT])(I?)B)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,19 @@ def _whole(text: str, low: int, high: int) -> int:
         message = f"must be a whole number from {low} to {high}"
         raise ValueError(message)
     return int(text)
+
+
+def _size(text: str, low: int, high: int) -> int:
+    """Return the bytes that `10GiB` (1024s), `500MB` (1000s) or `123456` spell."""
+    found = _SIZE.fullmatch(text.strip())
+    if found:
+        number, unit, binary = found.groups()
+        power = "KMGT".index(unit.upper()) + 1 if unit else 0
+        size: int = int(number) * (1024 if binary else 1000) ** power
+        if low <= size <= high:
+            return size
+    message = f"must be a size from {low} to {high} bytes, such as 10GiB, 500MB or a number of bytes"
+    raise ValueError(message)
 
 
 def _public_url(text: str) -> str:
@@ -100,6 +115,18 @@ SETTINGS = (
         "`on`: an identical request is a hit. `available`: only with cache.available.",
         _hits_when,
     ),
+    Setting(
+        "cache_max_bytes",
+        "10GiB",
+        "Room for stored pictures; what is least wanted goes before it is full.",
+        lambda text: _size(text, 2**20, 2**50),
+    ),
+    Setting(
+        "cache_min_free",
+        "1GiB",
+        "What is to stay free on the filesystem of the blobs.",
+        lambda text: _size(text, 0, 2**50),
+    ),
     Setting("browser", "searched", "Path of the browser binary.", Path),
     Setting(
         "egress_allow",
@@ -145,6 +172,7 @@ class Settings:
     secret_key: str | None = field(repr=False)
     hot_bytes: int
     cache: CachePolicy
+    room: RoomLimits
     index: SqliteSettings
     blobs: FilesystemSettings
     browser: BrowserSettings
@@ -242,6 +270,10 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         secret_key=None if secret_key is None else str(secret_key),
         hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
         cache=CachePolicy(hits_when=HitsWhen(str(hits_when))),
+        room=RoomLimits(
+            max_bytes=int(str(get("cache_max_bytes", DEFAULT_MAX_BYTES))),
+            min_free_bytes=int(str(get("cache_min_free", DEFAULT_MIN_FREE_BYTES))),
+        ),
         index=SqliteSettings(path=data / "index.sqlite"),
         blobs=FilesystemSettings(folder=data / "blobs"),
         browser=BrowserSettings(**browser),  # type: ignore[arg-type]

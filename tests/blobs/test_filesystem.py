@@ -132,3 +132,17 @@ def test_a_folder_that_cannot_be_made_is_named_at_the_start(tmp_path):
 
     with pytest.raises(ConfigurationError, match="CALOTYPE_DATA"):
         FilesystemBlobStore(FilesystemSettings(folder=tmp_path / "file" / "blobs"))
+
+
+def test_it_tells_what_its_filesystem_still_has(blobs, folder):
+    status = os.statvfs(folder)
+
+    assert abs(blobs.free_bytes() - status.f_bavail * status.f_frsize) < 2**30
+
+
+def test_a_folder_that_is_gone_has_nothing_to_tell(blobs, folder):
+    (folder / "tmp").rmdir()
+    folder.rmdir()
+
+    with pytest.raises(StoreUnavailable):
+        blobs.free_bytes()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from calotype.cache.globs import PathGlob, UrlGlob
+from calotype.cache.hands import Hand, Turn
 from calotype.cache.purge import PurgeFilter
 from calotype.sql.sqlite import purges
 from tests.support.adapters import pages, sqlite_adapters
@@ -115,6 +116,23 @@ async def test_a_sweep_goes_on_where_it_stopped_and_reads_a_chunk(adapters):
     assert sweep[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
     assert not any("TEMP B-TREE" in step for step in sweep)
     assert {statement: steps for statement, steps in walks(plans).items() if "max(id)" not in statement} == {}
+
+
+@pytest.mark.parametrize("hand", Hand)
+async def test_a_hand_reads_and_takes_a_chunk_from_where_it_stands(adapters, hand):
+    ledger, now = adapters.ledger, adapters.clock()
+    await ledger.evict(Hand.PROBATION, ledger.usage(), Turn(40, ()), now)
+    with statements(adapters.index._database) as plans:
+        usage = ledger.usage()
+        first, *_, last = await ledger.candidates(hand, usage, now)
+        assert await ledger.evict(hand, usage, Turn(last.place, (first.place, last.place)), now) > 0
+        await ledger.begin_pass(now)
+
+    assert len(plans) > 8
+    assert {statement: steps for statement, steps in walks(plans).items() if "max(id)" not in statement} == {}
+    (chunk,) = [steps for statement, steps in plans.items() if "ORDER BY e.id LIMIT" in statement]
+    assert chunk[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+    assert not any("TEMP B-TREE" in step for step in chunk)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calotype.access.ports import KeyStore
 from calotype.cache.entry import CacheEntry, Namespace
 from calotype.cache.ports import EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
 from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.room import RoomLedger
 from calotype.cache.store import Origin
 from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.database import Database
@@ -19,6 +20,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
+from calotype.sql.sqlite.room import SqliteRoomLedger
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import HandClock
 
@@ -31,6 +33,7 @@ class Adapters:
     leases: Leases
     purges: PurgeLog
     keys: KeyStore
+    ledger: RoomLedger
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -40,10 +43,11 @@ class Adapters:
         assert not isinstance(lease, HeldBy)
         return lease
 
-    async def keep(self, origin: Origin, ttl_s: int = 3600) -> CacheEntry:
+    async def keep(self, origin: Origin, ttl_s: int = 3600, size_bytes: int = 7) -> CacheEntry:
         """Store an entry of origin, as a render that begins and ends now would."""
         lease = await self.lease(origin)
         entry = an_entry(origin, birth=lease.birth, stored_at=self.clock(), ttl_s=ttl_s)
+        entry = replace(entry, size_bytes=size_bytes)
         assert await self.index.commit(lease, entry) == Stored()
         await self.leases.release(lease)
         return entry
@@ -79,6 +83,7 @@ async def sqlite_adapters(
             leases=SqliteLeases(database),
             purges=SqlitePurgeLog(database),
             keys=SqliteKeyStore(database, clock),
+            ledger=SqliteRoomLedger(database),
             clock=clock,
         )
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
 from calotype.cache.policy import CachePolicy, CacheWishes
+from calotype.cache.room import Room, RoomLimits
 from calotype.cache.store import CacheStore
 from calotype.cache.sweeper import Sweeper
 from calotype.capture.parse import ParsedCapture
@@ -37,6 +38,7 @@ class Studio:
     store: CacheStore
     fills: Fills[Shot]
     sweeper: Sweeper
+    room: Room
     blobs: FilesystemBlobStore
     adapters: Adapters
     renderer: CannedRenderer
@@ -82,19 +84,22 @@ async def a_studio(
     policy: CachePolicy | None = None,
     hot_bytes: int = 1_000_000,
     busy_timeout_s: float = 5.0,
+    limits: RoomLimits | None = None,
+    free_bytes: Callable[[], int] = lambda: 2**50,
 ) -> AsyncIterator[Studio]:
     """Open a studio in folder; a second one in the same folder is as good as another process."""
     renderer = renderer or CannedRenderer()
     seen_by_shots: Renderer = renderer
     async with sqlite_adapters(folder / "index.db", clock, busy_timeout_s) as adapters:
         blobs = FilesystemBlobStore(FilesystemSettings(folder=folder / "blobs"))
-        store = CacheStore(adapters.index, adapters.purges, blobs, HotBlobs(hot_bytes), clock)
+        room = Room(adapters.ledger, limits or RoomLimits(), free_bytes, clock)
+        store = CacheStore(adapters.index, adapters.purges, blobs, HotBlobs(hot_bytes), clock, room)
         fills: Fills[Shot] = Fills(adapters.leases, adapters.purges, clock)
         shots = Shots(store, fills, seen_by_shots, KeyMaker(b"secret"), policy or CachePolicy(), clock)
         try:
             yield Studio(
                 shots=shots, store=store, fills=fills, sweeper=Sweeper(adapters.purges, blobs, clock),
-                blobs=blobs, adapters=adapters, renderer=renderer, clock=clock, folder=folder,
+                room=room, blobs=blobs, adapters=adapters, renderer=renderer, clock=clock, folder=folder,
             )  # fmt: skip
         finally:
             await fills.close()

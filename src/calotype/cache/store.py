@@ -25,10 +25,12 @@ from calotype.cache.entry import (
 )
 from calotype.cache.errors import BlobNotFound, EntryNotFound, StoreUnavailable
 from calotype.cache.freshness import Hit, Lookup, classify
+from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
 from calotype.cache.policy import expiry
 from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
 from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.room import Refused, Room
 from calotype.cache.settled import settled
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
@@ -78,9 +80,18 @@ class CacheStore:
     """Every door opens entries here: router, hit gate, public files, command line."""
 
     def __init__(
-        self, index: EntryIndex, purges: PurgeLog, blobs: BlobStore, hot: HotBlobs, clock: Clock
+        self,
+        index: EntryIndex,
+        purges: PurgeLog,
+        blobs: BlobStore,
+        hot: HotBlobs,
+        clock: Clock,
+        room: Room | None = None,
     ) -> None:
+        """Without room there is no bound on what is stored."""
         self._index, self._purges, self._blobs, self._hot, self._clock = index, purges, blobs, hot, clock
+        self._room = room
+        self._touched = Touched() if room is None else room.touched
 
     async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
         """Say what the entry under key is worth now."""
@@ -125,6 +136,7 @@ class CacheStore:
         A blob that is gone or has another size is looked up once more, since the entry may
         have been replaced in between; then the entry is dropped, and the caller renders.
         """
+        self._touched.add(entry.place)
         data = self._hot.get(entry.blob_id)
         if data is not None:
             return OpenEntry(entry, data)
@@ -143,8 +155,8 @@ class CacheStore:
             await self._index.forget_broken(entry)
         return None
 
-    async def store(self, lease: Lease, opened: OpenEntry) -> Committed:
-        """Keep what unstored made, unless the order of events forbids it; say what became of it.
+    async def store(self, lease: Lease, opened: OpenEntry) -> Committed | Refused:
+        """Keep what unstored made, unless room or the order of events forbids it; say what became of it.
 
         Blob first, then entry: a crash in between leaves an orphan, never an entry without
         picture. Raises StoreUnavailable.
@@ -152,12 +164,18 @@ class CacheStore:
         _check(opened)
         # A caller may be cancelled at any await; the blob may only be taken back when it is known
         # that no row names it, so this little story is always told to its end.
-        story = asyncio.create_task(self._put_and_commit(lease, opened))
+        story = asyncio.create_task(self._make_room_and_keep(lease, opened))
         try:
             return await asyncio.shield(story)
         except asyncio.CancelledError:
             await settled(story)
             raise
+
+    async def _make_room_and_keep(self, lease: Lease, opened: OpenEntry) -> Committed | Refused:
+        if self._room is None:
+            return await self._put_and_commit(lease, opened)
+        async with self._room.reserve(opened.entry.size_bytes) as refused:
+            return await self._put_and_commit(lease, opened) if refused is None else refused
 
     async def _put_and_commit(self, lease: Lease, opened: OpenEntry) -> Committed:
         blob_id = opened.entry.blob_id

@@ -13,6 +13,7 @@ from calotype.cache.freshness import Hit, Miss
 from calotype.cache.key import KeyMaker, negative_hash
 from calotype.cache.policy import CachePolicy, CacheWishes
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stored, Superseded
+from calotype.cache.room import NoRoom, Refused, TooLarge
 from calotype.cache.store import CacheStore, OpenEntry, Origin
 from calotype.cache.url_key import NO_URL_KEY, url_key
 from calotype.capture.negative import HtmlDocument, PageUrl, Target
@@ -160,7 +161,7 @@ def _shown_url(asked: TakeRequest) -> str:
     return source_url(target.url) if isinstance(target, PageUrl) else "about:blank"
 
 
-def _detail(outcome: Committed) -> str | None:
+def _detail(outcome: Committed | Refused) -> str | None:
     match outcome:
         case Stored():
             return None
@@ -170,5 +171,9 @@ def _detail(outcome: Committed) -> str | None:
             return "superseded"
         case LeaseLost():
             return "lease-lost"
+        case TooLarge():
+            return "too-large"
+        case NoRoom():
+            return "no-room"
         case unreachable:
             assert_never(unreachable)

@@ -14,7 +14,8 @@ from calotype.clock import from_ms, to_ms
 
 ENTRY_COLUMNS = (
     "e.ns, e.ckey, e.name, u.ukey, d.dkey, e.blob, e.size, e.sha256, e.format, e.width_px, e.height_px, "
-    "e.born_seq, e.born_number, e.born_ms, e.stored_ms, e.fresh_until, e.render_ms, e.verdict, e.negative"
+    "e.born_seq, e.born_number, e.born_ms, e.stored_ms, e.fresh_until, e.render_ms, e.verdict, e.negative, "
+    "e.id"
 )
 ENTRY_FROM = (
     "entry e JOIN ns n ON n.ns = e.ns JOIN url u ON u.url_id = e.url_id JOIN dir d ON d.dir_id = e.dir_id"
@@ -41,7 +42,7 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
     """Return the entry in a row of ENTRY_COLUMNS."""
     (
         ns, key, name, url_key, directory, blob, size, sha256, image_format, width, height,
-        born_seq, born_number, born_ms, stored_ms, fresh_until, render_ms, verdict, negative,
+        born_seq, born_number, born_ms, stored_ms, fresh_until, render_ms, verdict, negative, place,
     ) = row  # fmt: skip
     image_format = ImageFormat(image_format)
     return CacheEntry(
@@ -62,6 +63,7 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
         render_ms=render_ms,
         verdict=_verdict_decoder.decode(verdict),
         negative=negative,
+        place=place,
     )
 
 

@@ -98,7 +98,7 @@ def _purge(
             remove_entries(connection, [row[:4] for row in rows], now_ms)
         else:
             _mark(connection, whenever, which, seq)
-            _begin_pass(connection, now_ms)
+            begin_pass(connection, now_ms)
         connection.execute(
             "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted) VALUES (?, ?, ?, ?, ?, ?)",
             (ns, seq, purge_id, now_ms, filter_text(which), count),
@@ -130,7 +130,8 @@ def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilt
         mark_dead(connection, selection)
 
 
-def _begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
+def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
+    """Let the sweeps to come look at every row there is now."""
     connection.execute(
         "INSERT OR REPLACE INTO sweep(id, cursor, until, started_ms) "
         "VALUES (1, 0, (SELECT coalesce(max(id), 0) FROM entry), ?)",
@@ -144,7 +145,7 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     ).fetchall()
     due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
     if due is None or (due[0] >= due[1] and now_ms - due[2] >= _SWEEP_EVERY_MS):
-        _begin_pass(connection, now_ms)
+        begin_pass(connection, now_ms)
         due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
     cursor, until, _ = due
     if cursor >= until:

@@ -1,0 +1,137 @@
+"""The counters of room: whatever moves rows, they say what adding up the rows would say."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from calotype.cache.globs import UrlGlob
+from calotype.cache.hands import Hand, Turn
+from calotype.cache.ports import Barred
+from calotype.cache.purge import PurgeFilter
+from calotype.sql import migrate as migrate_module
+from calotype.sql.sqlite import purges
+from tests.support.adapters import sqlite_adapters
+from tests.support.builders import an_entry, an_origin
+from tests.support.clock import HandClock
+from tests.support.room import counted, told
+
+
+class Anything:
+    """Does to an index, by chance, whatever moves rows."""
+
+    def __init__(self, adapters, seed):
+        self.adapters, self.clock, self.chance = adapters, adapters.clock, random.Random(seed)
+        self.kept = [a_stranger()]
+        store = self.store
+        self.ways = [
+            store,
+            store,
+            store,
+            store,
+            self.refused,
+            self.forget,
+            self.purge,
+            self.evict,
+            self.sweep,
+        ]
+
+    async def step(self):
+        await self.chance.choice(self.ways)()
+
+    async def store(self):
+        key = f"k{self.chance.randrange(30)}"
+        origin = an_origin(key, f"https://{key[-1]}.example/{key}")
+        size = self.chance.choice([1, 4095, 4096, 4097, 100_000])
+        self.kept.append(await self.adapters.keep(origin, self.chance.choice([60, 86_400]), size))
+
+    async def refused(self):
+        origin = an_origin("k0", "https://0.example/k0")
+        lease = await self.adapters.lease(origin)
+        await self.adapters.purge(PurgeFilter(keys=("k0",)))
+        outcome = await self.adapters.index.commit(lease, an_entry(origin, birth=lease.birth))
+        assert isinstance(outcome, Barred)
+
+    async def forget(self):
+        await self.adapters.index.forget_broken(self.chance.choice(self.kept))
+
+    async def purge(self):
+        one, host = PurgeFilter(keys=(f"k{self.chance.randrange(30)}",)), self.chance.randrange(10)
+        some, all_there_is = (
+            PurgeFilter(url=UrlGlob(f"https://{host}.example/*")),
+            PurgeFilter(everything=True),
+        )
+        await self.adapters.purge(self.chance.choice([one, one, some, some, some, all_there_is]))
+
+    async def evict(self):
+        ledger, hand = self.adapters.ledger, self.chance.choice(list(Hand))
+        usage = ledger.usage()
+        seen = await ledger.candidates(hand, usage, self.clock())
+        seen = seen[: self.chance.randrange(len(seen) + 1)]
+        takes = tuple(candidate.place for candidate in seen if self.chance.random() < 0.5)
+        await ledger.evict(hand, usage, Turn(seen[-1].place if seen else 0, takes), self.clock())
+
+    async def sweep(self):
+        self.clock.advance(minutes=self.chance.choice([1, 40]))
+        await self.adapters.purges.sweep(self.clock())
+
+
+def a_stranger():
+    return an_entry(an_origin("never stored"))
+
+
+@pytest.mark.parametrize("deleted_at_once", [-1, 500], ids=["marking", "deleting"])
+@pytest.mark.parametrize("seed", range(3))
+async def test_after_any_run_of_stores_deletes_purges_sweeps_and_evictions_they_are_exact(
+    tmp_path, seed, deleted_at_once, monkeypatch
+):
+    monkeypatch.setattr(purges, "DELETED_AT_ONCE", deleted_at_once)
+    async with sqlite_adapters(tmp_path / "index.db", HandClock()) as adapters:
+        anything = Anything(adapters, seed)
+        for _ in range(150):
+            await anything.step()
+            assert told(adapters.ledger.usage()) == counted(adapters)
+
+        assert adapters.ledger.usage().let_go_bytes > 0
+
+
+def database_of(adapters):
+    return adapters.index._database
+
+
+async def test_a_transaction_that_fails_moves_no_counter(tmp_path):
+    async with sqlite_adapters(tmp_path / "index.db", HandClock()) as adapters:
+        await adapters.keep(an_origin("a"))
+        before = adapters.ledger.usage()
+
+        def delete_and_fail(connection):
+            connection.execute("DELETE FROM entry")
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await database_of(adapters).write(delete_and_fail)
+
+        assert adapters.ledger.usage() == before
+
+
+async def test_an_index_of_before_is_counted_when_it_is_first_opened(tmp_path, monkeypatch):
+    path, known = tmp_path / "index.db", migrate_module.migrations()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        monkeypatch.setattr(migrate_module, "migrations", lambda: known[:1])
+        migrate_module.migrate(connection)
+        monkeypatch.undo()
+        for number, size in enumerate([1, 4096, 4097]):
+            connection.execute(
+                "INSERT INTO entry VALUES (NULL, 2, ?, ?, 1, 1, ?, ?, x'', 'png', 1, 1, 0, 1, 0, 0, 0, 0, 0, "
+                "'{}', x'', 0)",
+                (f"k{number}", f"{number}", f"{number}", size),
+            )
+
+    async with sqlite_adapters(path, HandClock()) as adapters:
+        assert told(adapters.ledger.usage()) == counted(adapters) == (3, 4096 + 4096 + 8192, 0)
+        # And what comes after counts on.
+        await adapters.keep(an_origin("new"))
+        assert told(adapters.ledger.usage()) == counted(adapters) == (4, 5 * 4096, 4096)
