@@ -15,6 +15,7 @@ from calotype.blobs.filesystem import FilesystemBlobStore
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
+from calotype.cache.reconciler import Reconciler
 from calotype.cache.store import CacheStore
 from calotype.cache.sweeper import Sweeper
 from calotype.capture.renderer import Renderer
@@ -30,6 +31,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
+from calotype.sql.sqlite.register import SqliteBlobRegister
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Remembering:
     purges: SqlitePurgeLog
     leases: SqliteLeases
     sweeper: Sweeper
+    reconciler: Reconciler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
                 purges=purges,
                 leases=SqliteLeases(database),
                 sweeper=Sweeper(purges, blobs, clock),
+                reconciler=Reconciler(SqliteBlobRegister(database, clock), blobs),
             )
         finally:
             blobs.close()
@@ -107,6 +111,8 @@ async def open_service(
         stack.push_async_callback(fills.close)
         sweeping = asyncio.create_task(remembering.sweeper.run(), name="sweeper")
         stack.push_async_callback(_stop, sweeping)
+        reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
+        stack.push_async_callback(_stop, reconciling)
         master_secret = load_master_secret(settings.secret_key, settings.secret_key_file)
         yield Service(
             remembering=remembering,

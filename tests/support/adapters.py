@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calotype.access.ports import KeyStore
 from calotype.cache.entry import CacheEntry, Namespace
-from calotype.cache.ports import EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
+from calotype.cache.ports import BlobRegister, EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.store import Origin
 from calotype.sql.settings import SqliteSettings
@@ -19,6 +19,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
+from calotype.sql.sqlite.register import SqliteBlobRegister
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import HandClock
 
@@ -31,6 +32,7 @@ class Adapters:
     leases: Leases
     purges: PurgeLog
     keys: KeyStore
+    register: BlobRegister
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -79,6 +81,7 @@ async def sqlite_adapters(
             leases=SqliteLeases(database),
             purges=SqlitePurgeLog(database),
             keys=SqliteKeyStore(database, clock),
+            register=SqliteBlobRegister(database, clock),
             clock=clock,
         )
     finally:

@@ -8,18 +8,24 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
+from calotype.cache.ports import KeptBlob
 from calotype.errors import ConfigurationError
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _READ_IN_LOOP_BYTES = 1024 * 1024
 """Up to this size one read from the page cache is quicker than a hop to a thread."""
 _THREADS = 4
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+
+T = TypeVar("T")
 
 
 class FilesystemBlobStore:
@@ -104,6 +110,51 @@ class FilesystemBlobStore:
             message = f"a blob could not be deleted: {exc.strerror}"
             raise StoreUnavailable(message) from exc
 
+    async def after(self, blob_id: str) -> list[KeptBlob]:
+        """See WalkedBlobs. Returns the rest of one folder."""
+        return await self._looked(lambda: self._after(blob_id))
+
+    def _after(self, blob_id: str) -> list[KeptBlob]:
+        for outer in _named(self._blobs, _SHARD, blob_id[:2]):
+            # Within the folder where the walk stands, the next level begins where the walk does, too.
+            for inner in _named(outer, _SHARD, blob_id[2:4] if outer.name == blob_id[:2] else ""):
+                kept = [
+                    KeptBlob(path.name, status.st_mtime)
+                    for path in _named(inner, _BLOB_ID)
+                    if path.name > blob_id and (status := _status(path)) is not None
+                ]
+                if kept:
+                    return kept
+        return []
+
+    async def absent(self, blob_ids: Sequence[str]) -> list[str]:
+        """See WalkedBlobs."""
+        return await self._looked(
+            lambda: [blob_id for blob_id in blob_ids if _status(self._path(blob_id)) is None]
+        )
+
+    async def drop_unfinished(self, before: float) -> int:
+        """See WalkedBlobs."""
+        return await self._looked(lambda: self._drop_unfinished(before))
+
+    def _drop_unfinished(self, before: float) -> int:
+        # Not all at once: another process may be writing into the same folder just now.
+        left_behind = [
+            path
+            for path in _named(self._aside, _BLOB_ID)
+            if (status := _status(path)) is not None and status.st_mtime < before
+        ]
+        for path in left_behind:
+            path.unlink(missing_ok=True)
+        return len(left_behind)
+
+    async def _looked(self, look: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        except OSError as exc:
+            message = f"the blob folder could not be looked through: {exc.strerror}"
+            raise StoreUnavailable(message) from exc
+
     def close(self) -> None:
         """Wait for what is being written."""
         self._threads.shutdown(wait=True)
@@ -122,6 +173,30 @@ def _read(path: Path, at_most: int | None) -> bytes | None:
         return os.pread(descriptor, status.st_size, 0)
     finally:
         os.close(descriptor)
+
+
+def _named(folder: Path, pattern: re.Pattern[str], at_least: str = "") -> Iterator[Path]:
+    """Yield what lies in folder under a name of ours, from at_least on, in order of names."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return
+        raise
+    for name in sorted(names):
+        if name >= at_least and pattern.fullmatch(name):
+            yield folder / name
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what the filesystem knows of a regular file, or None when there is none."""
+    try:
+        status = path.lstat()
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return None
+        raise
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _refuse_existing(path: Path) -> None:
