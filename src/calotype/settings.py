@@ -16,6 +16,7 @@ from calotype.cache.policy import CachePolicy, HitsWhen
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.errors import ConfigurationError
+from calotype.faults import VARIABLE as FAULT_POINT
 from calotype.render.settings import BrowserSettings
 from calotype.sql.settings import SqliteSettings
 
@@ -130,7 +131,7 @@ SETTINGS = (
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return the names in environ that look like settings and are none: slips of the pen, most likely."""
-    known = {setting.variable for setting in SETTINGS}
+    known = {setting.variable for setting in SETTINGS} | {FAULT_POINT}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 

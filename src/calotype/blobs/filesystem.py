@@ -17,11 +17,14 @@ from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
 from calotype.cache.ports import KeptBlob
 from calotype.errors import ConfigurationError
+from calotype.faults import Point, reached
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _READ_IN_LOOP_BYTES = 1024 * 1024
 """Up to this size one read from the page cache is quicker than a hop to a thread."""
+_PIECE_BYTES = 256 * 1024
+"""Written at a time."""
 _THREADS = 4
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
@@ -58,14 +61,18 @@ class FilesystemBlobStore:
             made = aside
             try:
                 with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    reached(Point.BLOB_OPENED)
                     view = memoryview(data)
                     while view:
-                        view = view[file.write(view) :]
+                        view = view[file.write(view[:_PIECE_BYTES]) :]
+                        reached(Point.BLOB_HALF_WRITTEN if view else Point.BLOB_WRITTEN)
                     # A rename to a new name is no barrier: the file could be empty after a power cut.
                     os.fsync(descriptor)
+                    reached(Point.BLOB_SYNCED)
                 self._ensure_folder(path.parent)
                 _refuse_existing(path)
                 made = aside.rename(path)
+                reached(Point.BLOB_RENAMED)
                 _sync_folder(path.parent)
             except BaseException:
                 made.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ from calotype.cache.settled import settled
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
 from calotype.clock import Clock, from_ms, to_ms
+from calotype.faults import Point, reached
 
 _MAGIC = {
     ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", b""),
@@ -157,7 +158,9 @@ class CacheStore:
         blob_id = opened.entry.blob_id
         await self._blobs.put(blob_id, opened.data)
         try:
+            reached(Point.COMMIT_BEFORE)
             outcome = await self._index.commit(lease, opened.entry)
+            reached(Point.COMMIT_AFTER)
         except StoreUnavailable:
             await self._blobs.delete(blob_id)
             raise
