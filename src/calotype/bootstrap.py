@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
+from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.cache.breaker import Breaker
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
@@ -49,6 +51,7 @@ class Remembering:
     leases: SqliteLeases
     sweeper: Sweeper
     reconciler: Reconciler
+    ballast: Ballast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Service:
 @asynccontextmanager
 async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Remembering]:
     """Open index and blobs as settings describe them; bring the database up to date first."""
-    database = Database(settings.index)
+    ballast = Ballast(settings.data / "ballast")
+    database = Database(settings.index, ballast.drop)
     try:
         blobs = FilesystemBlobStore(settings.blobs)
         try:
@@ -71,7 +75,7 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
             keys = SqliteKeyStore(database, clock)
             hot = HotBlobs(settings.hot_bytes)
             yield Remembering(
-                store=CacheStore(index, purges, blobs, hot, clock),
+                store=CacheStore(index, purges, blobs, hot, clock, Breaker(ballast.lay)),
                 hot=hot,
                 version=database.data_version,
                 keys=keys,
@@ -80,6 +84,7 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
                 purges=purges,
                 leases=SqliteLeases(database),
                 sweeper=Sweeper(purges, blobs, clock),
+                ballast=ballast,
                 reconciler=Reconciler(SqliteBlobRegister(database, clock), blobs),
             )
         finally:
@@ -105,6 +110,8 @@ async def open_service(
     """Open everything, and close it in reverse. A renderer that is given stays its giver's to close."""
     async with contextlib.AsyncExitStack() as stack:
         remembering = await stack.enter_async_context(open_remembering(settings, clock))
+        # A server that has stopped holds no room that it does not need.
+        stack.callback(remembering.ballast.drop)
         if renderer is None:
             renderer = await stack.enter_async_context(open_renderer(settings))
         fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from calotype.blobs.settings import FilesystemSettings
-from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
+from calotype.cache.errors import BlobExists, BlobNotFound, DiskFull, StoreUnavailable
 from calotype.cache.ports import KeptBlob
 from calotype.errors import ConfigurationError
 from calotype.faults import Point, reached
@@ -27,6 +27,8 @@ _PIECE_BYTES = 256 * 1024
 """Written at a time."""
 _THREADS = 4
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""How a disk, or the part of it that is ours, says that there is no room."""
 
 T = TypeVar("T")
 
@@ -80,8 +82,9 @@ class FilesystemBlobStore:
         except FileExistsError as exc:
             raise BlobExists(blob_id) from exc
         except OSError as exc:
+            kind = DiskFull if exc.errno in FULL else StoreUnavailable
             message = f"a blob could not be written: {exc.strerror}"
-            raise StoreUnavailable(message) from exc
+            raise kind(message) from exc
 
     def _ensure_folder(self, folder: Path) -> None:
         if folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
 
+from calotype.cache.breaker import Breaker
 from calotype.cache.entry import (
     CacheEntry,
     CacheKey,
@@ -75,9 +77,16 @@ class CacheStore:
     """Every door opens entries here: router, hit gate, public files, command line."""
 
     def __init__(
-        self, index: EntryIndex, purges: PurgeLog, blobs: BlobStore, hot: HotBlobs, clock: Clock
+        self,
+        index: EntryIndex,
+        purges: PurgeLog,
+        blobs: BlobStore,
+        hot: HotBlobs,
+        clock: Clock,
+        breaker: Breaker | None = None,
     ) -> None:
         self._index, self._purges, self._blobs, self._hot, self._clock = index, purges, blobs, hot, clock
+        self._breaker = breaker
 
     async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
         """Say what the entry under key is worth now."""
@@ -145,11 +154,17 @@ class CacheStore:
         picture. Raises StoreUnavailable.
         """
         _check(opened)
+        if self._breaker is not None:
+            await self._breaker.admit()
         # A caller may be cancelled at any await; the blob may only be taken back when it is known
         # that no row names it, so this little story is always told to its end.
         story = asyncio.create_task(self._put_and_commit(lease, opened))
         try:
             return await asyncio.shield(story)
+        except StoreUnavailable as exc:
+            if self._breaker is not None:
+                self._breaker.trip(exc)
+            raise
         except asyncio.CancelledError:
             await settled(story)
             raise
@@ -160,10 +175,11 @@ class CacheStore:
         try:
             reached(Point.COMMIT_BEFORE)
             outcome = await self._index.commit(lease, opened.entry)
-            reached(Point.COMMIT_AFTER)
         except StoreUnavailable:
-            await self._blobs.delete(blob_id)
+            with contextlib.suppress(StoreUnavailable):  # then it is an orphan, and found as such
+                await self._blobs.delete(blob_id)
             raise
+        reached(Point.COMMIT_AFTER)
         if isinstance(outcome, Stored):
             self._hot.put(blob_id, opened.data)
         else:

@@ -39,4 +39,4 @@ class Shot:
     """None for a hit."""
     stored: bool = True
     detail: str | None = None
-    """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, `store-unavailable`."""
+    """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, or a StoreUnavailable's."""
