@@ -13,6 +13,7 @@ from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
 from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.blobs.running import running_mark
 from calotype.cache.breaker import Breaker
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
@@ -20,6 +21,7 @@ from calotype.cache.key import KeyMaker
 from calotype.cache.reconciler import Reconciler
 from calotype.cache.store import CacheStore
 from calotype.cache.sweeper import Sweeper
+from calotype.cache.verifier import Verifier
 from calotype.capture.renderer import Renderer
 from calotype.clock import Clock, utc_now
 from calotype.egress.connect import Connector
@@ -63,7 +65,9 @@ class Service:
 
 
 @asynccontextmanager
-async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Remembering]:
+async def open_remembering(
+    settings: Settings, clock: Clock = utc_now, *, after_crash: bool = False
+) -> AsyncIterator[Remembering]:
     """Open index and blobs as settings describe them; bring the database up to date first."""
     ballast = Ballast(settings.data / "ballast")
     database = Database(settings.index, ballast.drop)
@@ -75,7 +79,9 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
             keys = SqliteKeyStore(database, clock)
             hot = HotBlobs(settings.hot_bytes)
             yield Remembering(
-                store=CacheStore(index, purges, blobs, hot, clock, Breaker(ballast.lay)),
+                store=CacheStore(
+                    index, purges, blobs, hot, clock, Breaker(ballast.lay), Verifier(after_crash=after_crash)
+                ),
                 hot=hot,
                 version=database.data_version,
                 keys=keys,
@@ -109,7 +115,11 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open everything, and close it in reverse. A renderer that is given stays its giver's to close."""
     async with contextlib.AsyncExitStack() as stack:
-        remembering = await stack.enter_async_context(open_remembering(settings, clock))
+        # Only servers leave marks: a command that runs in between must not hide from them that one crashed.
+        after_crash = stack.enter_context(running_mark(settings.data / "running"))
+        remembering = await stack.enter_async_context(
+            open_remembering(settings, clock, after_crash=after_crash)
+        )
         # A server that has stopped holds no room that it does not need.
         stack.callback(remembering.ballast.drop)
         if renderer is None:

@@ -134,3 +134,24 @@ async def test_a_refresh_that_is_killed_leaves_the_old_picture_or_the_new_one(tm
         opened = await service.remembering.store.open(HERE, entry.key)
         assert opened is not None
         assert opened.data == a_png(survivor, PICTURE_BYTES)
+
+
+async def test_after_a_crash_a_bit_that_has_flipped_is_found_before_it_is_served(tmp_path, caplog):
+    folder = tmp_path / "data"
+    acknowledged = store_until_killed(folder, PAGES, f"{Point.BLOB_OPENED}@{FATAL + 1}")
+    settings = load_settings({"data": str(folder)}, {})
+    async with open_service(settings, renderer := CannedRenderer()) as service:
+        flipped = next(entry for entry in entries(service) if entry.key == acknowledged[PAGES[1]][0])
+        path = folder / "blobs" / flipped.blob_id[:2] / flipped.blob_id[2:4] / flipped.blob_id
+        data = bytearray(path.read_bytes())
+        data[100] ^= 1
+        path.write_bytes(data)
+
+        served = [(await take(service, url)).served for url in PAGES[:FATAL]]
+        assert served == [Served.HIT, Served.MISS, Served.HIT]
+        assert len(renderer.renders) == 1
+    assert "did not stop cleanly" in caplog.text
+    caplog.clear()
+    async with open_service(settings, CannedRenderer()):
+        pass
+    assert "did not stop cleanly" not in caplog.text

@@ -30,6 +30,7 @@ from calotype.cache.policy import expiry
 from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.settled import settled
+from calotype.cache.verifier import Verifier
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
 from calotype.clock import Clock, from_ms, to_ms
@@ -84,9 +85,11 @@ class CacheStore:
         hot: HotBlobs,
         clock: Clock,
         breaker: Breaker | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._index, self._purges, self._blobs, self._hot, self._clock = index, purges, blobs, hot, clock
-        self._breaker = breaker
+        self._breaker, self._verifier = breaker, verifier or Verifier()
+        self._spoilt = 0
 
     async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
         """Say what the entry under key is worth now."""
@@ -126,7 +129,7 @@ class CacheStore:
     async def read(self, entry: CacheEntry) -> OpenEntry | None:
         """Return entry with its bytes; None when the disk no longer holds what was written.
 
-        A blob that is gone or has another size is looked up once more, since the entry may
+        A blob that is gone, spoilt or of another size is looked up once more, since the entry may
         have been replaced in between; then the entry is dropped, and the caller renders.
         """
         data = self._hot.get(entry.blob_id)
@@ -136,14 +139,20 @@ class CacheStore:
             data = await self._blobs.get(entry.blob_id)
         except BlobNotFound:
             data = b""
-        if len(data) == entry.size_bytes:
+        if len(data) == entry.size_bytes and await self._verifier.sound(entry, data):
             self._hot.put(entry.blob_id, data)
             return OpenEntry(entry, data)
         now_there = await self._index.find(entry.namespace, entry.key)
         if self._fresh(now_there) and now_there.blob_id != entry.blob_id:
             return await self.read(now_there)
         if now_there is not None:
-            _log.error("blob %s of %s is missing or spoilt; entry dropped", entry.blob_id, entry.path)
+            self._spoilt += 1
+            _log.error(
+                "blob %s of %s is missing or spoilt, the %d. since the start; entry dropped",
+                entry.blob_id,
+                entry.path,
+                self._spoilt,
+            )
             await self._index.forget_broken(entry)
         return None
 
