@@ -8,6 +8,7 @@ import pytest
 
 from calotype.cache.policy import HitsWhen
 from calotype.errors import ConfigurationError
+from calotype.faults import VARIABLE as FAULT_POINT
 from calotype.settings import SETTINGS, load_settings, unknown_variables
 
 SECRET = "0123456789abcdef-secret"
@@ -183,6 +184,6 @@ def test_the_secret_is_not_in_the_text_of_the_settings():
 
 
 def test_a_variable_that_is_no_setting_is_noticed():
-    environ = {"CALOTYPE_PROT": "80", "CALOTYPE_PORT": "80", "PATH": "/bin"}
+    environ = {"CALOTYPE_PROT": "80", "CALOTYPE_PORT": "80", FAULT_POINT: "blob-synced", "PATH": "/bin"}
 
     assert unknown_variables(environ) == ["CALOTYPE_PROT"]

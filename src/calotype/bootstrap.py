@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
+from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
+from calotype.blobs.running import running_mark
+from calotype.cache.breaker import Breaker
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
+from calotype.cache.reconciler import Reconciler
 from calotype.cache.room import Room
 from calotype.cache.store import CacheStore
 from calotype.cache.sweeper import Sweeper
+from calotype.cache.verifier import Verifier
 from calotype.capture.renderer import Renderer
 from calotype.clock import Clock, utc_now
 from calotype.egress.connect import Connector
@@ -31,6 +36,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
+from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
 
 
@@ -49,6 +55,8 @@ class Remembering:
     leases: SqliteLeases
     sweeper: Sweeper
     room: Room
+    reconciler: Reconciler
+    ballast: Ballast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +68,12 @@ class Service:
 
 
 @asynccontextmanager
-async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[Remembering]:
+async def open_remembering(
+    settings: Settings, clock: Clock = utc_now, *, after_crash: bool = False
+) -> AsyncIterator[Remembering]:
     """Open index and blobs as settings describe them; bring the database up to date first."""
-    database = Database(settings.index)
+    ballast = Ballast(settings.data / "ballast")
+    database = Database(settings.index, ballast.drop)
     try:
         blobs = FilesystemBlobStore(settings.blobs)
         try:
@@ -72,7 +83,16 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
             hot = HotBlobs(settings.hot_bytes)
             room = Room(SqliteRoomLedger(database), settings.room, blobs.free_bytes, clock)
             yield Remembering(
-                store=CacheStore(index, purges, blobs, hot, clock, room),
+                store=CacheStore(
+                    index,
+                    purges,
+                    blobs,
+                    hot,
+                    clock,
+                    room=room,
+                    breaker=Breaker(ballast.lay),
+                    verifier=Verifier(after_crash=after_crash),
+                ),
                 hot=hot,
                 version=database.data_version,
                 keys=keys,
@@ -82,6 +102,8 @@ async def open_remembering(settings: Settings, clock: Clock = utc_now) -> AsyncI
                 leases=SqliteLeases(database),
                 sweeper=Sweeper(purges, blobs, clock),
                 room=room,
+                ballast=ballast,
+                reconciler=Reconciler(SqliteBlobRegister(database, clock), blobs),
             )
         finally:
             blobs.close()
@@ -105,7 +127,13 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open everything, and close it in reverse. A renderer that is given stays its giver's to close."""
     async with contextlib.AsyncExitStack() as stack:
-        remembering = await stack.enter_async_context(open_remembering(settings, clock))
+        # Only servers leave marks: a command that runs in between must not hide from them that one crashed.
+        after_crash = stack.enter_context(running_mark(settings.data / "running"))
+        remembering = await stack.enter_async_context(
+            open_remembering(settings, clock, after_crash=after_crash)
+        )
+        # A server that has stopped holds no room that it does not need.
+        stack.callback(remembering.ballast.drop)
         if renderer is None:
             renderer = await stack.enter_async_context(open_renderer(settings))
         fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock)
@@ -114,6 +142,8 @@ async def open_service(
         stack.push_async_callback(_stop, sweeping)
         evicting = asyncio.create_task(remembering.room.run(), name="room")
         stack.push_async_callback(_stop, evicting)
+        reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
+        stack.push_async_callback(_stop, reconciling)
         master_secret = load_master_secret(settings.secret_key, settings.secret_key_file)
         yield Service(
             remembering=remembering,

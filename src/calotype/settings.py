@@ -17,6 +17,7 @@ from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, RoomL
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.errors import ConfigurationError
+from calotype.faults import VARIABLE as FAULT_POINT
 from calotype.render.settings import BrowserSettings
 from calotype.sql.settings import SqliteSettings
 
@@ -157,7 +158,7 @@ SETTINGS = (
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return the names in environ that look like settings and are none: slips of the pen, most likely."""
-    known = {setting.variable for setting in SETTINGS}
+    known = {setting.variable for setting in SETTINGS} | {FAULT_POINT}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,31 @@ async def test_reading_leaves_no_descriptor_open_whatever_happens(blobs, place, 
     blobs.close()
 
     assert open_descriptors() == before
+
+
+async def test_only_what_was_left_half_written_long_ago_is_removed(blobs, folder):
+    for name, age_s in (("a" * 32, 7200), ("b" * 32, 60)):
+        (folder / "tmp" / name).write_bytes(b"half")
+        os.utime(folder / "tmp" / name, (0, time.time() - age_s))
+    (folder / "tmp" / "notes.txt").write_bytes(b"not ours")
+
+    assert await blobs.drop_unfinished(time.time() - 3600) == 1
+    assert files_in(folder) == [f"tmp/{'b' * 32}", "tmp/notes.txt"]
+
+
+async def test_a_walk_passes_by_whatever_is_not_ours(blobs, folder, place):
+    await blobs.put(ID, b"data")
+    for name in ("lost+found", "zz", "01/notes", "01/24"):
+        (folder / name).mkdir()
+    (folder / "02").write_bytes(b"a file where a folder should be")
+    (folder / "01" / "24" / ("f" * 32)).mkdir()
+    (place.parent / "README").write_bytes(b"")
+    (place.parent / ("0123" + "f" * 28)).symlink_to(place)
+
+    assert [kept.blob_id for kept in await blobs.after("")] == [ID]
+    assert await blobs.after(ID) == []
+    no_blobs = ["0123" + "f" * 28, "f" * 32, "02" * 16]
+    assert await blobs.absent([ID, *no_blobs]) == no_blobs
 
 
 def test_a_folder_that_cannot_be_made_is_named_at_the_start(tmp_path):

@@ -145,3 +145,17 @@ async def test_a_page_of_the_listing_searches_every_table_it_touches(adapters, w
 
     assert len(page) == 10
     assert walks(plans) == {}
+
+
+async def test_asking_which_blobs_are_known_searches(adapters):
+    entry = await adapters.keep(an_origin("k"))
+    await adapters.purge(PurgeFilter(keys=("k0",)))
+    with statements(adapters.index._database) as plans:
+        await adapters.register.unknown([entry.blob_id, "f" * 32])
+        await adapters.register.named(0, 10)
+        await adapters.register.forget([entry.blob_id])
+
+    assert len(plans) >= 3
+    assert walks(plans) == {}
+    (asking,) = [steps for statement, steps in plans.items() if "j.value FROM" in statement]
+    assert [step for step in asking if "INDEX entry_blob" in step or "INDEX blob_gc_blob" in step][1:]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calotype.access.ports import KeyStore
 from calotype.cache.entry import CacheEntry, Namespace
-from calotype.cache.ports import EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
+from calotype.cache.ports import BlobRegister, EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.room import RoomLedger
 from calotype.cache.store import Origin
@@ -20,6 +20,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
+from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import HandClock
@@ -34,6 +35,7 @@ class Adapters:
     purges: PurgeLog
     keys: KeyStore
     ledger: RoomLedger
+    register: BlobRegister
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -84,6 +86,7 @@ async def sqlite_adapters(
             purges=SqlitePurgeLog(database),
             keys=SqliteKeyStore(database, clock),
             ledger=SqliteRoomLedger(database),
+            register=SqliteBlobRegister(database, clock),
             clock=clock,
         )
     finally:

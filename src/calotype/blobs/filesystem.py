@@ -8,18 +8,29 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from calotype.blobs.settings import FilesystemSettings
-from calotype.cache.errors import BlobExists, BlobNotFound, StoreUnavailable
+from calotype.cache.errors import BlobExists, BlobNotFound, DiskFull, StoreUnavailable
+from calotype.cache.ports import KeptBlob
 from calotype.errors import ConfigurationError
+from calotype.faults import Point, reached
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _READ_IN_LOOP_BYTES = 1024 * 1024
 """Up to this size one read from the page cache is quicker than a hop to a thread."""
+_PIECE_BYTES = 256 * 1024
+"""Written at a time."""
 _THREADS = 4
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""How a disk, or the part of it that is ours, says that there is no room."""
+
+T = TypeVar("T")
 
 
 class FilesystemBlobStore:
@@ -52,14 +63,18 @@ class FilesystemBlobStore:
             made = aside
             try:
                 with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    reached(Point.BLOB_OPENED)
                     view = memoryview(data)
                     while view:
-                        view = view[file.write(view) :]
+                        view = view[file.write(view[:_PIECE_BYTES]) :]
+                        reached(Point.BLOB_HALF_WRITTEN if view else Point.BLOB_WRITTEN)
                     # A rename to a new name is no barrier: the file could be empty after a power cut.
                     os.fsync(descriptor)
+                    reached(Point.BLOB_SYNCED)
                 self._ensure_folder(path.parent)
                 _refuse_existing(path)
                 made = aside.rename(path)
+                reached(Point.BLOB_RENAMED)
                 _sync_folder(path.parent)
             except BaseException:
                 made.unlink(missing_ok=True)
@@ -67,8 +82,9 @@ class FilesystemBlobStore:
         except FileExistsError as exc:
             raise BlobExists(blob_id) from exc
         except OSError as exc:
+            kind = DiskFull if exc.errno in FULL else StoreUnavailable
             message = f"a blob could not be written: {exc.strerror}"
-            raise StoreUnavailable(message) from exc
+            raise kind(message) from exc
 
     def _ensure_folder(self, folder: Path) -> None:
         if folder.is_dir():
@@ -113,6 +129,51 @@ class FilesystemBlobStore:
             raise StoreUnavailable(message) from exc
         return status.f_bavail * status.f_frsize
 
+    async def after(self, blob_id: str) -> list[KeptBlob]:
+        """See WalkedBlobs. Returns the rest of one folder."""
+        return await self._looked(lambda: self._after(blob_id))
+
+    def _after(self, blob_id: str) -> list[KeptBlob]:
+        for outer in _named(self._blobs, _SHARD, blob_id[:2]):
+            # Within the folder where the walk stands, the next level begins where the walk does, too.
+            for inner in _named(outer, _SHARD, blob_id[2:4] if outer.name == blob_id[:2] else ""):
+                kept = [
+                    KeptBlob(path.name, status.st_mtime)
+                    for path in _named(inner, _BLOB_ID)
+                    if path.name > blob_id and (status := _status(path)) is not None
+                ]
+                if kept:
+                    return kept
+        return []
+
+    async def absent(self, blob_ids: Sequence[str]) -> list[str]:
+        """See WalkedBlobs."""
+        return await self._looked(
+            lambda: [blob_id for blob_id in blob_ids if _status(self._path(blob_id)) is None]
+        )
+
+    async def drop_unfinished(self, before: float) -> int:
+        """See WalkedBlobs."""
+        return await self._looked(lambda: self._drop_unfinished(before))
+
+    def _drop_unfinished(self, before: float) -> int:
+        # Not all at once: another process may be writing into the same folder just now.
+        left_behind = [
+            path
+            for path in _named(self._aside, _BLOB_ID)
+            if (status := _status(path)) is not None and status.st_mtime < before
+        ]
+        for path in left_behind:
+            path.unlink(missing_ok=True)
+        return len(left_behind)
+
+    async def _looked(self, look: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        except OSError as exc:
+            message = f"the blob folder could not be looked through: {exc.strerror}"
+            raise StoreUnavailable(message) from exc
+
     def close(self) -> None:
         """Wait for what is being written."""
         self._threads.shutdown(wait=True)
@@ -131,6 +192,30 @@ def _read(path: Path, at_most: int | None) -> bytes | None:
         return os.pread(descriptor, status.st_size, 0)
     finally:
         os.close(descriptor)
+
+
+def _named(folder: Path, pattern: re.Pattern[str], at_least: str = "") -> Iterator[Path]:
+    """Yield what lies in folder under a name of ours, from at_least on, in order of names."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return
+        raise
+    for name in sorted(names):
+        if name >= at_least and pattern.fullmatch(name):
+            yield folder / name
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what the filesystem knows of a regular file, or None when there is none."""
+    try:
+        status = path.lstat()
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return None
+        raise
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _refuse_existing(path: Path) -> None:

@@ -35,3 +35,11 @@ class StoreUnavailable(CalotypeError):
 
     code: ClassVar[str] = "store_unavailable"
     retryable: ClassVar[bool] = True
+    detail: ClassVar[str] = "store-unavailable"
+    """What Cache-Status says of a picture that was not stored for this reason."""
+
+
+class DiskFull(StoreUnavailable):
+    """There is no room left, on the disk or in its quota."""
+
+    detail: ClassVar[str] = "disk-full"

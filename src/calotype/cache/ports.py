@@ -179,3 +179,53 @@ class BlobStore(Protocol):
     async def delete(self, blob_id: str) -> None:
         """Forget the blob. Deleting one that is absent is not an error."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlob:
+    """A blob as it lies in its store."""
+
+    blob_id: str
+    written_at: float
+    """Seconds since the epoch, by the clock of the store."""
+
+
+class WalkedBlobs(BlobStore, Protocol):
+    """A BlobStore that can say what it holds. Ours: blobs.filesystem.
+
+    Methods raise StoreUnavailable when it cannot be read or written.
+    """
+
+    async def after(self, blob_id: str) -> Sequence[KeptBlob]:
+        """Return, in order, some of the blobs whose ids come after blob_id, and none only when there is none.
+
+        Of those between the first and the last returned none is left out.
+        """
+        ...
+
+    async def absent(self, blob_ids: Sequence[str]) -> Sequence[str]:
+        """Return those ids under which no blob lies."""
+        ...
+
+    async def drop_unfinished(self, before: float) -> int:
+        """Remove what was begun before then (seconds since the epoch) and never became a blob; count it."""
+        ...
+
+
+class BlobRegister(Protocol):
+    """Which blobs the index knows of. Ours: sql.sqlite.register.
+
+    Methods raise StoreUnavailable when the database cannot be used.
+    """
+
+    async def unknown(self, blob_ids: Sequence[str]) -> Sequence[str]:
+        """Return those ids that neither an entry, be it purged or expired, nor the outbox names."""
+        ...
+
+    async def named(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Return (place, blob id) of up to limit entries whose places come after after, in order."""
+        ...
+
+    async def forget(self, blob_ids: Sequence[str]) -> int:
+        """Drop the entries whose blobs these are; return how many there were."""
+        ...

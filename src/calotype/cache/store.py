@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
 
+from calotype.cache.breaker import Breaker
 from calotype.cache.entry import (
     MAX_ADDRESS_BYTES,
     CacheEntry,
@@ -32,9 +34,11 @@ from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeL
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
 from calotype.cache.settled import settled
+from calotype.cache.verifier import Verifier
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
 from calotype.clock import Clock, from_ms, to_ms
+from calotype.faults import Point, reached
 
 _MAGIC = {
     ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", b""),
@@ -87,11 +91,15 @@ class CacheStore:
         hot: HotBlobs,
         clock: Clock,
         room: Room | None = None,
+        breaker: Breaker | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         """Without room there is no bound on what is stored."""
         self._index, self._purges, self._blobs, self._hot, self._clock = index, purges, blobs, hot, clock
         self._room = room
         self._touched = Touched() if room is None else room.touched
+        self._breaker, self._verifier = breaker, verifier or Verifier()
+        self._spoilt = 0
 
     async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
         """Say what the entry under key is worth now."""
@@ -133,7 +141,7 @@ class CacheStore:
     async def read(self, entry: CacheEntry) -> OpenEntry | None:
         """Return entry with its bytes; None when the disk no longer holds what was written.
 
-        A blob that is gone or has another size is looked up once more, since the entry may
+        A blob that is gone, spoilt or of another size is looked up once more, since the entry may
         have been replaced in between; then the entry is dropped, and the caller renders.
         """
         self._touched.add(entry.place)
@@ -144,14 +152,20 @@ class CacheStore:
             data = await self._blobs.get(entry.blob_id)
         except BlobNotFound:
             data = b""
-        if len(data) == entry.size_bytes:
+        if len(data) == entry.size_bytes and await self._verifier.sound(entry, data):
             self._hot.put(entry.blob_id, data)
             return OpenEntry(entry, data)
         now_there = await self._index.find(entry.namespace, entry.key)
         if self._fresh(now_there) and now_there.blob_id != entry.blob_id:
             return await self.read(now_there)
         if now_there is not None:
-            _log.error("blob %s of %s is missing or spoilt; entry dropped", entry.blob_id, entry.path)
+            self._spoilt += 1
+            _log.error(
+                "blob %s of %s is missing or spoilt, the %d. since the start; entry dropped",
+                entry.blob_id,
+                entry.path,
+                self._spoilt,
+            )
             await self._index.forget_broken(entry)
         return None
 
@@ -162,11 +176,17 @@ class CacheStore:
         picture. Raises StoreUnavailable.
         """
         _check(opened)
+        if self._breaker is not None:
+            await self._breaker.admit()
         # A caller may be cancelled at any await; the blob may only be taken back when it is known
         # that no row names it, so this little story is always told to its end.
         story = asyncio.create_task(self._make_room_and_keep(lease, opened))
         try:
             return await asyncio.shield(story)
+        except StoreUnavailable as exc:
+            if self._breaker is not None:
+                self._breaker.trip(exc)
+            raise
         except asyncio.CancelledError:
             await settled(story)
             raise
@@ -181,10 +201,13 @@ class CacheStore:
         blob_id = opened.entry.blob_id
         await self._blobs.put(blob_id, opened.data)
         try:
+            reached(Point.COMMIT_BEFORE)
             outcome = await self._index.commit(lease, opened.entry)
         except StoreUnavailable:
-            await self._blobs.delete(blob_id)
+            with contextlib.suppress(StoreUnavailable):  # then it is an orphan, and found as such
+                await self._blobs.delete(blob_id)
             raise
+        reached(Point.COMMIT_AFTER)
         if isinstance(outcome, Stored):
             self._hot.put(blob_id, opened.data)
         else:

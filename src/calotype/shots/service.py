@@ -73,7 +73,7 @@ class Shots:
                     assert_never(unreachable)
         except StoreUnavailable as exc:
             _log.error("answering without the cache: %s", exc)
-            return await self._uncached(asked, origin, Forward.MISS, "store-unavailable")
+            return await self._uncached(asked, origin, Forward.MISS, exc.detail)
 
     def _origin(self, asked: TakeRequest) -> Origin:
         request = asked.capture.request
@@ -135,7 +135,7 @@ class Shots:
             return _detail(await self._store.store(lease, opened))
         except StoreUnavailable as exc:
             _log.error("a picture was not stored: %s", exc)
-            return "store-unavailable"
+            return exc.detail
 
     async def _uncached(self, asked: TakeRequest, origin: Origin, why: Forward, detail: str | None) -> Shot:
         capture = await self._renderer.render(asked.capture.request, asked.deadline)

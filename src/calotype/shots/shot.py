@@ -39,5 +39,5 @@ class Shot:
     """None for a hit."""
     stored: bool = True
     detail: str | None = None
-    """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, `too-large`, `no-room`,
-    `store-unavailable`."""
+    """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, `too-large`, `no-room`, or a
+    StoreUnavailable's own."""

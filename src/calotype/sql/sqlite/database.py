@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from calotype.cache.errors import StoreUnavailable
+from calotype.cache.errors import DiskFull, StoreUnavailable
 from calotype.errors import ConfigurationError
 from calotype.sql.migrate import migrate
 from calotype.sql.settings import SqliteSettings
@@ -22,6 +22,9 @@ MAX_QUEUED_WRITES = 10_000
 _MAX_GROUP = 100
 """Writes in one transaction: enough to share a sync, few enough to keep each one's wait short."""
 _WAL_RETRY_S = 0.02
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+_FOR_WANT_OF_ROOM = {*_FULL, sqlite3.SQLITE_IOERR_WRITE}
+"""A quota that is used up is told as a failed write."""
 _OLDEST_SQLITE = (3, 37, 0)
 
 T = TypeVar("T")
@@ -35,6 +38,9 @@ class _Job:
     loop: asyncio.AbstractEventLoop
 
 
+_Outcome = tuple[_Job, object, BaseException | None]
+
+
 class Database:
     """Point reads happen where they are asked for: a hop to a thread costs ten times the read.
 
@@ -42,11 +48,12 @@ class Database:
     Both see only committed states.
     """
 
-    def __init__(self, settings: SqliteSettings) -> None:
+    def __init__(self, settings: SqliteSettings, make_room: Callable[[], object] = lambda: None) -> None:
+        """Open the file. On a full disk make_room is called before a commit is tried again."""
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             message = f"SQLite {sqlite3.sqlite_version} is too old; Calotype needs 3.37 or newer"
             raise ConfigurationError(message)
-        self._settings = settings
+        self._settings, self._make_room = settings, make_room
         with contextlib.ExitStack() as opened:
             try:
                 settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -156,7 +163,20 @@ class Database:
                 return
 
     def _commit(self, group: list[_Job]) -> None:
-        results: list[tuple[_Job, object, BaseException | None]] = []
+        results = self._transact(group)
+        if any(_code(error) in _FOR_WANT_OF_ROOM for _, _, error in results):
+            self._make_room()
+            # Once all of the log is in the database the log is written from its beginning, and grows no more.
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            results = self._transact(group)
+        for job, value, error in results:
+            told = _unavailable(error) if isinstance(error, sqlite3.Error) else error
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                job.loop.call_soon_threadsafe(_settle, job.done, value, told)
+
+    def _transact(self, group: list[_Job]) -> list[_Outcome]:
+        results: list[_Outcome] = []
         try:
             # A purge that was answered must not come undone; a lost store is only a miss.
             level = "FULL" if any(job.durable for job in group) else "NORMAL"
@@ -166,19 +186,24 @@ class Database:
                 self._writer.execute("SAVEPOINT job")
                 try:
                     results.append((job, job.run(self._writer), None))
-                except Exception as exc:  # noqa: BLE001 - whatever a job raises is its caller's to see
+                except Exception as exc:
+                    if isinstance(exc, sqlite3.Error) and self._concerns_all(exc):
+                        raise
                     self._writer.execute("ROLLBACK TO job")
                     results.append((job, None, exc))
                 self._writer.execute("RELEASE job")
             self._writer.execute("COMMIT")
         except sqlite3.Error as exc:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            # Whatever else the disk does, this thread must live: every write waits for it.
+            with contextlib.suppress(sqlite3.Error):
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
             results = [(job, None, exc) for job in group]
-        for job, value, error in results:
-            told = _unavailable(error) if isinstance(error, sqlite3.Error) else error
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                job.loop.call_soon_threadsafe(_settle, job.done, value, told)
+        return results
+
+    def _concerns_all(self, exc: sqlite3.Error) -> bool:
+        # A full disk is no job's own fault; and of some errors SQLite undoes the whole transaction by itself.
+        return _code(exc) in _FOR_WANT_OF_ROOM or not self._writer.in_transaction
 
     async def close(self) -> None:
         """Finish the writes that wait, and close the file."""
@@ -200,7 +225,12 @@ def _settle(done: asyncio.Future[Any], value: object, error: BaseException | Non
         done.set_exception(error)
 
 
+def _code(exc: BaseException | None) -> int | None:
+    return getattr(exc, "sqlite_errorcode", None) if isinstance(exc, sqlite3.Error) else None
+
+
 def _unavailable(exc: sqlite3.Error) -> StoreUnavailable:
-    unavailable = StoreUnavailable(f"the index cannot be used: {exc}")
+    kind = DiskFull if _code(exc) in _FULL else StoreUnavailable
+    unavailable = kind(f"the index cannot be used: {exc}")
     unavailable.__cause__ = exc
     return unavailable

@@ -10,6 +10,7 @@ from calotype.cache.entry import CacheEntry, CacheKey, EntryId, Namespace, Seq
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stats, Stored, Superseded
 from calotype.cache.purge import PurgeFilter
 from calotype.clock import Clock, from_ms, to_ms
+from calotype.faults import Point, reached
 from calotype.sql.rows import (
     ENTRY_COLUMNS,
     ENTRY_FROM,
@@ -99,6 +100,7 @@ class SqliteEntryIndex:
         connection.execute("DELETE FROM entry WHERE ns = ? AND ckey = ?", (ns, entry.key))
         connection.execute(INSERT_ENTRY, entry_values(entry, url_id, dir_id))
         remove_entries(connection, replaced, to_ms(entry.stored_at))
+        reached(Point.COMMIT_INSIDE)
         return Stored()
 
     async def forget_broken(self, entry: CacheEntry) -> None:
