@@ -11,6 +11,7 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.captures import planned
 from calotype.api.dialects.outbound import status_of_missed_delete
 from calotype.api.problems import problem
+from calotype.api.replies import json_reply
 from calotype.api.request import (
     caller_namespace,
     client_family,
@@ -75,10 +76,10 @@ class Cache:
             family = client_family(request)
             status = status_of_missed_delete(family)
             if status == 200:  # noqa: PLR2004
-                return _json(DeleteReply(deleted=False, key=address))
+                return json_reply(DeleteReply(deleted=False, key=address))
             told = {"deleted": False, "key": address}
             return problem(exc, request_id_of(request.scope), family, told)
-        return _json(DeleteReply(deleted=True, key=address))
+        return json_reply(DeleteReply(deleted=True, key=address))
 
     async def purge(self, request: Request) -> Response:
         """Let go of all entries that pass every given filter."""
@@ -86,7 +87,7 @@ class Cache:
         body = await json_object(request)
         asked = parse_purge(body)
         done = await self._store.purge(namespace, asked.which, dry_run=asked.dry_run)
-        return _json(
+        return json_reply(
             PurgeReply(
                 purged=done.count,
                 pattern=msgspec.UNSET if asked.glob is None else asked.glob,
@@ -99,9 +100,3 @@ class Cache:
                 combined="and",
             )
         )
-
-
-def _json(reply: msgspec.Struct) -> Response:
-    return Response(
-        msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
-    )

@@ -72,3 +72,24 @@ class DeleteReply(msgspec.Struct, kw_only=True):
 
     deleted: bool
     key: str
+
+
+class CacheItem(msgspec.Struct, kw_only=True):
+    """An entry of the cache, in a list."""
+
+    key: str
+    target_url: str
+    """The page's; about:blank for html without a base."""
+    url: str
+    """The picture's, which needs no key."""
+    created_at: str
+    expires_at: str
+    size: int
+    format: str
+
+
+class CacheList(msgspec.Struct, kw_only=True):
+    """A page of the cache; cursor leads to the next one, and is null on the last."""
+
+    entries: list[CacheItem]
+    cursor: str | None
