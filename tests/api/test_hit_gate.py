@@ -131,6 +131,12 @@ _QUERIES = [
     "?api_key={key}&api_key=",
     "?api%5Fkey={key}",
     "?a=b",
+    "?meta=1",
+    "?meta=0",
+    "?meta",
+    "?m%65ta=true",
+    "?meta=1&meta=0",
+    "?meta=0&meta=1&api_key={key}",
 ]
 _CONDITIONS = [
     {},

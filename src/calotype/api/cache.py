@@ -11,16 +11,17 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.captures import planned
 from calotype.api.dialects.outbound import status_of_missed_delete
 from calotype.api.problems import problem
-from calotype.api.replies import json_reply
+from calotype.api.replies import entry_reply, json_reply
 from calotype.api.request import (
     caller_namespace,
     client_family,
     conditions_of,
     json_object,
     request_id_of,
+    wants_description,
 )
 from calotype.api.respond import Audience, hit_story, plan
-from calotype.cache.entry import check_address
+from calotype.cache.entry import Namespace, check_address
 from calotype.cache.errors import EntryNotFound
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore, OpenEntry
@@ -37,13 +38,22 @@ class Cache:
         self._store, self._authenticator, self._base_url, self._clock = store, authenticator, base_url, clock
 
     async def get(self, request: Request) -> Response:
-        """Answer with a stored picture; never renders."""
+        """Answer with a stored picture, or with ?meta=1 with what is known of it; never renders."""
         namespace = await caller_namespace(request.scope, self._authenticator)
         address = check_address(request.path_params.get("key", "purge"), "key")
+        if wants_description(request.scope):
+            return await self._description(request, namespace, address)
         opened = await self._store.open(namespace, address)
         if opened is None:
             raise EntryNotFound(address)
         return self._file(request, opened, Audience.CALLER)
+
+    async def _description(self, request: Request, namespace: Namespace, address: str) -> Response:
+        entry = await self._store.resolve(namespace, address)
+        if entry is None:
+            raise EntryNotFound(address)
+        base_url = self._base_url.for_host(request.headers.get("host"))
+        return json_reply(entry_reply(entry, self._clock(), base_url))
 
     async def public(self, request: Request) -> Response:
         """Answer with a stored picture to whoever has its link."""

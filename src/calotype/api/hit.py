@@ -1,7 +1,7 @@
 """The hit gate: what most requests want, answered in front of the router.
 
 It parses, then asks the same Authenticator, CacheStore and plan as the router's own routes, and
-passes on whatever is not a plain hit: errors, missing keys, other methods. It holds no rule of
+passes on whatever is not a plain hit: errors, missing keys, descriptions, other methods. It holds no rule of
 its own, so the router behind it gives the same answer, only later.
 """
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.repeats import may_repeat
-from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of
+from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of, wants_description
 from calotype.api.respond import Audience, Plan, hit_story, plan
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
@@ -66,6 +66,8 @@ class HitGate:
             return None
 
     async def _open_private(self, scope: Scope, path: str) -> _Opened | None:
+        if wants_description(scope):
+            return None
         namespace = await caller_namespace(scope, self._authenticator)
         opened = await self._store.open(namespace, path[len(_CACHE) :])
         return None if opened is None else (opened, Audience.CALLER)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 from starlette.responses import Response
 
-from calotype.api.respond import public_url
+from calotype.api.respond import etag, public_url
 from calotype.cache.entry import CacheEntry
 from calotype.cache.url_key import url_of_key
 from calotype.clock import iso_seconds
-from calotype.wire.replies import CacheItem
+from calotype.wire.replies import CacheItem, EntryReply
+
+_SECOND = timedelta(seconds=1)
 
 
 def json_reply(reply: msgspec.Struct) -> Response:
@@ -29,4 +33,22 @@ def cache_item(entry: CacheEntry, base_url: str) -> CacheItem:
         expires_at=iso_seconds(entry.fresh_until),
         size=entry.size_bytes,
         format=entry.format.value,
+    )
+
+
+def entry_reply(entry: CacheEntry, now: datetime, base_url: str) -> EntryReply:
+    """Return all that is known of entry, as of now."""
+    return EntryReply(
+        **msgspec.structs.asdict(cache_item(entry, base_url)),
+        width=entry.width_px,
+        height=entry.height_px,
+        etag=etag(entry.sha256),
+        sha256=entry.sha256.hex(),
+        render_ms=entry.render_ms,
+        http_status=entry.verdict.http_status,
+        final_url=entry.verdict.final_url,
+        title=entry.verdict.title,
+        storage_path=entry.path,
+        age=max(0, (now - entry.stored_at) // _SECOND),
+        ttl_left=max(0, (entry.fresh_until - now) // _SECOND),
     )

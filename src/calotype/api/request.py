@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
@@ -29,6 +30,7 @@ _MAX_HTML_BODY_BYTES = MAX_HTML_BYTES + MAX_BODY_BYTES
 """html may fill its own bound, and JSON's escapes and the other options come on top."""
 _ID_BYTES = 8
 _chance: list[str] = []
+_ON_IN_QUERY = ("1", "true", "")
 _REQUEST_ID = "calotype.request_id"
 
 
@@ -98,6 +100,13 @@ def conditions_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     return conditions
 
 
+def wants_description(scope: Scope) -> bool:
+    """Say whether an entry is to be told in JSON instead of sent: ?meta=1."""
+    if not scope["query_string"]:
+        return False
+    return QueryParams(scope["query_string"]).get("meta") in _ON_IN_QUERY
+
+
 async def json_object(request: Request) -> dict[str, object]:
     """Return the body, a JSON object.
 
@@ -132,7 +141,7 @@ def wants_json(response_type: object, accept: str) -> bool:
 
 def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
     """Say whether a switch is on, by query parameter or header."""
-    return parameters.get(name) in ("1", "true", "") or headers.get(header) in ("1", "true")
+    return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:

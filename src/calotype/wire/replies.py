@@ -93,3 +93,23 @@ class CacheList(msgspec.Struct, kw_only=True):
 
     entries: list[CacheItem]
     cursor: str | None
+
+
+class EntryReply(CacheItem, kw_only=True):
+    """An entry of the cache, told in full but for its bytes."""
+
+    width: int
+    height: int
+    etag: str
+    """As the header spells it, quotes included."""
+    sha256: str
+    """In hex."""
+    render_ms: int
+    http_status: int | None
+    final_url: str | None
+    title: str
+    storage_path: str
+    age: int
+    """Seconds since it was stored."""
+    ttl_left: int
+    """Whole seconds until it is gone."""
