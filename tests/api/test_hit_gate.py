@@ -99,6 +99,8 @@ _PATHS = [
     "/v1/cache/a+b=c;(d)",
     "/v1/cache/a%2Bb%3Dc%3B(d)",
     "/v1/cache/purge",
+    "/v1/cache/purge/purge_x",
+    "/v1/cache/purges",
     "/v1/cache/",
     "/v1/cache",
     "/v1/cache/nobody",

@@ -142,7 +142,7 @@ async def test_a_lock_that_is_let_go_in_time_costs_nothing_but_the_wait(path):
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writing = asyncio.create_task(
-            patient.write(lambda connection: connection.execute("PRAGMA user_version").fetchone())
+            patient.write(lambda connection: connection.execute("SELECT 1").fetchone())
         )
         await asyncio.sleep(0)
         other.execute("ROLLBACK")

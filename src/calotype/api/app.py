@@ -67,6 +67,8 @@ def build_router(
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
         _route("/v1/cache", GET=listing.entries, HEAD=listing.entries),
+        _route("/v1/cache/purges", GET=listing.purges, HEAD=listing.purges, DELETE=cache.delete),
+        _route("/v1/cache/purge/{purge_id}", GET=listing.purge, HEAD=listing.purge, DELETE=cache.delete),
         # A key may be called purge: the two meet only in POST.
         _route("/v1/cache/purge", GET=cache.get, HEAD=cache.get, DELETE=cache.delete, POST=cache.purge),
         _route("/v1/cache/{key:path}", GET=cache.get, HEAD=cache.get, DELETE=cache.delete),

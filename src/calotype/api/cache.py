@@ -13,6 +13,7 @@ from calotype.api.dialects.outbound import status_of_missed_delete
 from calotype.api.problems import problem
 from calotype.api.replies import entry_reply, json_reply
 from calotype.api.request import (
+    caller_and_key,
     caller_namespace,
     client_family,
     conditions_of,
@@ -40,7 +41,7 @@ class Cache:
     async def get(self, request: Request) -> Response:
         """Answer with a stored picture, or with ?meta=1 with what is known of it; never renders."""
         namespace = await caller_namespace(request.scope, self._authenticator)
-        address = check_address(request.path_params.get("key", "purge"), "key")
+        address = _address(request)
         if wants_description(request.scope):
             return await self._description(request, namespace, address)
         opened = await self._store.open(namespace, address)
@@ -78,10 +79,10 @@ class Cache:
 
     async def delete(self, request: Request) -> Response:
         """Let go of one entry."""
-        namespace = await caller_namespace(request.scope, self._authenticator)
-        address = check_address(request.path_params.get("key", "purge"), "key")
+        namespace, key_id = await caller_and_key(request.scope, self._authenticator)
+        address = _address(request)
         try:
-            await self._store.delete(namespace, address)
+            await self._store.delete(namespace, address, by=key_id)
         except EntryNotFound as exc:
             family = client_family(request)
             status = status_of_missed_delete(family)
@@ -93,10 +94,10 @@ class Cache:
 
     async def purge(self, request: Request) -> Response:
         """Let go of all entries that pass every given filter."""
-        namespace = await caller_namespace(request.scope, self._authenticator)
+        namespace, key_id = await caller_and_key(request.scope, self._authenticator)
         body = await json_object(request)
         asked = parse_purge(body)
-        done = await self._store.purge(namespace, asked.which, dry_run=asked.dry_run)
+        done = await self._store.purge(namespace, asked.which, by=key_id, dry_run=asked.dry_run)
         return json_reply(
             PurgeReply(
                 purged=done.count,
@@ -110,3 +111,8 @@ class Cache:
                 combined="and",
             )
         )
+
+
+def _address(request: Request) -> str:
+    """Return the rest of the path; some routes of ours are keys to other methods."""
+    return check_address(request.scope["path"].removeprefix("/v1/cache/"), "key")

@@ -1,10 +1,10 @@
-"""GET /v1/cache: what the caller has in the cache, page by page."""
+"""What the caller has in the cache, and what was purged of it: lists, page by page."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -12,18 +12,22 @@ from starlette.responses import Response
 
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
-from calotype.api.replies import cache_item, json_reply
+from calotype.api.replies import cache_item, json_reply, logged_purge
 from calotype.api.request import caller_namespace
 from calotype.cache.purge import PurgeFilter
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import shown
-from calotype.wire.replies import CacheList
+from calotype.wire.replies import CacheList, PurgeList
 
 MAX_LIMIT = 1000
 """Entries of one page: some 400 kB of JSON, and a scan that holds up no writer for long."""
 DEFAULT_LIMIT = 100
+MAX_PURGES = 100
+"""Purges of one page: each may have named as many keys as a body holds."""
+_KEYS_SHOWN = 20
+"""Keys of one purge in a list."""
 _FILTERS = ("url", "pattern", "before")
 _PAGING = ("limit", "cursor")
 _ABOUT_THE_CALL = "api_key"
@@ -41,7 +45,8 @@ class Listing:
         """List the caller's entries, newest first."""
         namespace = await caller_namespace(request.scope, self._authenticator)
         query = request.query_params
-        which, limit, before = parse_filter(query), parse_limit(query), parse_cursor(query, "e")
+        which, limit = parse_filter(query), parse_limit(query, MAX_LIMIT)
+        before = parse_cursor(query, "e")
         found, place = await self._store.page(namespace, which, before, limit)
         base_url = self._base_url.for_host(request.headers.get("host"))
         return json_reply(
@@ -51,6 +56,34 @@ class Listing:
             )
         )
 
+    async def purges(self, request: Request) -> Response:
+        """List the purges and deletes of the caller's account and mode, newest first."""
+        namespace = await caller_namespace(request.scope, self._authenticator)
+        query = request.query_params
+        refuse_unknown(query, _PAGING)
+        limit, before = parse_limit(query, MAX_PURGES), parse_cursor(query, "p")
+        found, place = await self._store.purges(namespace, before, limit)
+        return json_reply(
+            PurgeList(
+                purges=[logged_purge(purge, _KEYS_SHOWN) for purge in found],
+                cursor=None if place is None else cursor("p", place),
+            )
+        )
+
+    async def purge(self, request: Request) -> Response:
+        """Tell what a purge asked for, and how far it has come."""
+        namespace = await caller_namespace(request.scope, self._authenticator)
+        return json_reply(
+            logged_purge(await self._store.describe_purge(namespace, request.path_params["purge_id"]))
+        )
+
+
+def refuse_unknown(query: QueryParams, known: Sequence[str]) -> None:
+    """Raise InvalidRequest for a parameter that is neither known nor about the call."""
+    for name in query:
+        if name not in (*known, _ABOUT_THE_CALL):
+            raise InvalidRequest(name, "is not known", f"a list knows {', '.join(known)}")
+
 
 def parse_filter(query: QueryParams) -> PurgeFilter | None:
     """Return the filter that a listing's query spells as a purge's body would; None without any.
@@ -58,6 +91,7 @@ def parse_filter(query: QueryParams) -> PurgeFilter | None:
     keys repeat their name, with or without [], or are separated by commas. Raises InvalidRequest, for an
     unknown name too: a list that a slip made longer is a purge that goes too far tomorrow.
     """
+    refuse_unknown(query, (*_FILTERS, "keys", "keys[]", *_PAGING))
     body: dict[str, object] = {}
     keys: list[str] = []
     for raw_name, text in query.multi_items():
@@ -67,20 +101,16 @@ def parse_filter(query: QueryParams) -> PurgeFilter | None:
             body["keys"] = keys
         elif raw_name in _FILTERS:
             body[raw_name] = text
-        elif raw_name not in (*_PAGING, _ABOUT_THE_CALL):
-            raise InvalidRequest(
-                raw_name, "is not known", f"a list knows {', '.join((*_FILTERS, 'keys', *_PAGING))}"
-            )
     return parse_purge(body).which if body else None
 
 
-def parse_limit(query: Mapping[str, str]) -> int:
+def parse_limit(query: Mapping[str, str], most: int) -> int:
     """Return how many a page holds at most. Raises InvalidRequest."""
     text = query.get("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
-        raise InvalidRequest("limit", f"is {shown(text)}", f"it must be a whole number from 1 to {MAX_LIMIT}")
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= most:
+        raise InvalidRequest("limit", f"is {shown(text)}", f"it must be a whole number from 1 to {most}")
     return int(text)
 
 

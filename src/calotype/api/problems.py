@@ -10,7 +10,7 @@ from starlette.responses import Response
 from calotype.access.keys import Unauthorized
 from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
-from calotype.cache.errors import EntryNotFound, StoreUnavailable
+from calotype.cache.errors import EntryNotFound, PurgeNotFound, StoreUnavailable
 from calotype.capture.errors import (
     CaptureError,
     InvalidRequest,
@@ -64,6 +64,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (TargetForbidden, _Row(403, "forbidden", "target_error")),
     (PageNotFound, _Row(404, "not_found", "target_error")),
     (EntryNotFound, _Row(404, "not_found", "not_found_error")),
+    (PurgeNotFound, _Row(404, "not_found", "not_found_error")),
     (RouteNotFound, _Row(404, "not_found", "not_found_error")),
     (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
     (RenderTimeout, _Row(408, "timeout", "target_error")),

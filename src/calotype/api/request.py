@@ -55,8 +55,14 @@ def request_id_of(scope: Scope) -> str:
 
 async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namespace:
     """Return the namespace of whoever calls. Raises Unauthorized or InvalidKey."""
+    namespace, _ = await caller_and_key(scope, authenticator)
+    return namespace
+
+
+async def caller_and_key(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, str]:
+    """Return the namespace of whoever calls, and the id of the key. Raises Unauthorized or InvalidKey."""
     caller = await authenticator.authenticate(_secret(scope))
-    return _namespace(caller.account, caller.mode)
+    return _namespace(caller.account, caller.mode), caller.key_id
 
 
 @lru_cache(1024)

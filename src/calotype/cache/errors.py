@@ -18,6 +18,17 @@ class EntryNotFound(CalotypeError):
         self.address = address
 
 
+class PurgeNotFound(CalotypeError):
+    """No such purge in this caller's log: unknown, only counted, forgotten, another account's."""
+
+    code: ClassVar[str] = "not_found"
+    hint: ClassVar[str] = "A purge is told of for 30 days; a dry run is never logged."
+
+    def __init__(self, purge_id: str) -> None:
+        super().__init__("There is no such purge in the log.")
+        self.purge_id = purge_id
+
+
 class BlobExists(CalotypeError):
     """A blob id was used twice; blobs are immutable."""
 

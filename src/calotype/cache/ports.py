@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from calotype.cache.entry import Birth, CacheEntry, CacheKey, EntryId, Namespace, Seq, Subject
-from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +145,29 @@ class PurgeLog(Protocol):
         ...
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
     ) -> Purge:
         """Make what which matches unobtainable, and count it; both are done, durably, on return.
 
-        With dry_run only count.
+        by says who asks, for the audit trail. With dry_run only count.
         """
         ...
 
+    async def describe(self, namespace: Namespace, purge_id: str) -> LoggedPurge | None:
+        """Return what is known of a purge; None when it is unknown, forgotten, or another namespace's."""
+        ...
+
+    async def page(
+        self, namespace: Namespace, before: int | None, limit: int
+    ) -> tuple[Sequence[LoggedPurge], int | None]:
+        """Return up to limit purges, newest first, and the cursor to go on from, or None."""
+        ...
+
     async def sweep(self, now: datetime) -> Swept:
-        """Free, for some milliseconds, what purged and expired entries still hold in the index."""
+        """Free, for some milliseconds, what purged and expired entries still hold in the index.
+
+        Purges of more than KEPT_FOR ago are forgotten; since() no longer reaches back beyond them.
+        """
         ...
 
     async def blobs_deleted(self, places: Sequence[int]) -> None:

@@ -113,3 +113,36 @@ class EntryReply(CacheItem, kw_only=True):
     """Seconds since it was stored."""
     ttl_left: int
     """Whole seconds until it is gone."""
+
+
+class LoggedFilter(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The filters that a purge was asked for with."""
+
+    keys: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a list of purges the first few."""
+    key_count: int | msgspec.UnsetType = msgspec.UNSET
+    pattern: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    before: str | msgspec.UnsetType = msgspec.UNSET
+    all: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class LoggedPurgeReply(msgspec.Struct, kw_only=True):
+    """A purge or delete, as the audit trail tells it."""
+
+    purge_id: str
+    created_at: str
+    by: str | None
+    """Id of the key that asked, or `cli`."""
+    filter: LoggedFilter
+    purged: int
+    swept: bool
+    """Whether the entries' space is free again; they could not be had from the first."""
+    sweep_progress: float
+
+
+class PurgeList(msgspec.Struct, kw_only=True):
+    """A page of the audit trail; cursor leads to the next one, and is null on the last."""
+
+    purges: list[LoggedPurgeReply]
+    cursor: str | None

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from calotype.cache.entry import Namespace, Seq
 from calotype.cache.ports import Swept
-from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 from calotype.clock import to_ms
 from calotype.sql.rows import ENTRY_FROM, VISIBLE, filter_text, ns_number, record_of
 from calotype.sql.sqlite.database import Database
@@ -22,6 +22,7 @@ from calotype.sql.sqlite.selection import (
     ranges,
     select_entries,
 )
+from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, trim
 
 DELETED_AT_ONCE = 500
 """Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times a mark."""
@@ -53,14 +54,25 @@ class SqlitePurgeLog:
         return self._database.read(lambda connection: records_since(connection, ns_number(namespace), seq))
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
     ) -> Purge:
         """See PurgeLog."""
         ns, now_ms = ns_number(namespace), to_ms(now)
         return await self._database.write(
-            lambda connection: _purge(connection, ns, which, now_ms, dry_run=dry_run),
+            lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run),
             durable=not dry_run,
         )
+
+    async def describe(self, namespace: Namespace, purge_id: str) -> LoggedPurge | None:
+        """See PurgeLog. Never suspends."""
+        return self._database.read(lambda connection: logged(connection, ns_number(namespace), purge_id))
+
+    async def page(
+        self, namespace: Namespace, before: int | None, limit: int
+    ) -> tuple[list[LoggedPurge], int | None]:
+        """See PurgeLog."""
+        ns = ns_number(namespace)
+        return await self._database.write(lambda connection: logged_page(connection, ns, before, limit))
 
     async def sweep(self, now: datetime) -> Swept:
         """See PurgeLog."""
@@ -76,7 +88,7 @@ class SqlitePurgeLog:
 
 
 def _purge(
-    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, dry_run: bool
+    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, by: str, dry_run: bool
 ) -> Purge:
     connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
     bump = 0 if dry_run else 1
@@ -100,8 +112,9 @@ def _purge(
             _mark(connection, whenever, which, seq)
             _begin_pass(connection, now_ms)
         connection.execute(
-            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted) VALUES (?, ?, ?, ?, ?, ?)",
-            (ns, seq, purge_id, now_ms, filter_text(which), count),
+            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted, actor, swept) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (ns, seq, purge_id, now_ms, filter_text(which), count, by, few),
         )
     return Purge(id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run)
 
@@ -139,6 +152,7 @@ def _begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
 
 
 def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
+    more_to_trim = trim(connection, now_ms)
     blobs = connection.execute(
         "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
     ).fetchall()
@@ -148,7 +162,7 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
         due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
     cursor, until, _ = due
     if cursor >= until:
-        return Swept(0, tuple(blobs), more=len(blobs) == _SWEEP_CHUNK)
+        return Swept(0, tuple(blobs), more=more_to_trim or len(blobs) == _SWEEP_CHUNK)
     rows = connection.execute(
         f"SELECT {_GONE}, e.drop_after > ? AND {VISIBLE} FROM {ENTRY_FROM} "  # noqa: S608
         "WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
@@ -158,4 +172,7 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     remove_entries(connection, gone, now_ms)
     reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
     connection.execute("UPDATE sweep SET cursor = ?", (reached,))
-    return Swept(len(gone), tuple(blobs), more=reached < until or len(blobs) == _SWEEP_CHUNK)
+    if reached >= until:
+        mark_swept(connection)
+    more = more_to_trim or reached < until or len(blobs) == _SWEEP_CHUNK
+    return Swept(len(gone), tuple(blobs), more=more)
