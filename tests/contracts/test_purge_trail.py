@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from calotype.cache.errors import EntryNotFound, PreconditionFailed
 from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.ports import Barred, Stored
 from calotype.cache.purge import KEPT_FOR, LoggedPurge, PurgeFilter
@@ -235,3 +238,53 @@ class TestForgetting:
         await here.purges.sweep(here.clock())
 
         assert there.index._database.data_version() == before
+
+
+class TestDeletingOnACondition:
+    async def test_what_it_holds_of_goes_by_any_name_and_is_logged_as_a_purge_by_key(self, purging):
+        entry = await purging.keep(an_origin("k"))
+        for address in (entry.path, entry.id, "k"):
+            entry = await purging.keep(an_origin("k"))
+            await purging.purges.delete_if(HERE, address, purging.clock(), entry.__eq__, by="key_1")
+            (logged,), _ = await purging.purges.page(HERE, None, 1)
+
+            assert await purging.has(entry) == [False]
+            assert (logged.which, logged.by, logged.count) == (PurgeFilter(keys=(address,)), "key_1", 1)
+
+    async def test_otherwise_nothing_happens_and_a_running_render_may_store(self, adapters):
+        await adapters.keep(an_origin("k"))
+        lease = await adapters.lease(an_origin("k"))
+        with pytest.raises(PreconditionFailed):
+            await adapters.purges.delete_if(HERE, "k", adapters.clock(), lambda _: False, by="key_1")
+
+        assert (await told(adapters), await adapters.index.head(HERE)) == ([], 0)
+        entry = an_entry(an_origin("k"), birth=lease.birth, stored_at=adapters.clock())
+        assert await adapters.index.commit(lease, entry) == Stored()
+
+    async def test_what_cannot_be_had_is_not_asked_about(self, adapters):
+        await adapters.keep(an_origin("expired"), ttl_s=60)
+        await adapters.keep(an_origin("purged"))
+        theirs = await adapters.keep(an_origin("theirs", namespace=THERE))
+        await adapters.purge(PurgeFilter(keys=("purged",)))
+        adapters.clock.advance(seconds=60)
+        for address in ("expired", "purged", "nobody", theirs.id):
+            with pytest.raises(EntryNotFound):
+                await adapters.purges.delete_if(HERE, address, adapters.clock(), lambda _: True, by="key_1")
+
+        assert await told(adapters) == [1]
+        assert await adapters.has(theirs) == [True]
+
+    async def test_of_a_delete_and_a_store_at_once_the_second_sees_what_the_first_did(self, both):
+        here, there = both
+        for number in range(20):
+            origin = an_origin(f"k{number}")
+            seen = await here.keep(origin)
+            lease = await there.lease(origin)
+            fresh = an_entry(origin, birth=lease.birth, stored_at=here.clock())
+            deleting = here.purges.delete_if(HERE, origin.identity.key, here.clock(), seen.__eq__, by="key_1")
+            deeds: list[Any] = [there.index.commit(lease, fresh), deleting]
+            ended = await asyncio.gather(*deeds, return_exceptions=True)
+
+            # Either the store came first, and is spared, or the delete, and bars what began before it.
+            outcome = (*map(type, ended), (await here.has(fresh))[0])
+            assert outcome in ((Stored, PreconditionFailed, True), (Barred, type(None), False))

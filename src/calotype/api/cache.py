@@ -21,8 +21,8 @@ from calotype.api.request import (
     request_id_of,
     wants_description,
 )
-from calotype.api.respond import Audience, hit_story, plan
-from calotype.cache.entry import Namespace, check_address
+from calotype.api.respond import Audience, hit_story, plan, precondition_failed
+from calotype.cache.entry import CacheEntry, Namespace, check_address
 from calotype.cache.errors import EntryNotFound
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore, OpenEntry
@@ -75,14 +75,20 @@ class Cache:
             self._base_url.for_host(request.headers.get("host")),
             audience,
         )
-        return planned(answer, opened.data[answer.start : answer.stop])
+        return planned(answer, opened)
 
     async def delete(self, request: Request) -> Response:
-        """Let go of one entry."""
+        """Let go of one entry; with If-Match or If-Unmodified-Since only of the version that these name."""
         namespace, key_id = await caller_and_key(request.scope, self._authenticator)
         address = _address(request)
+        conditions = conditions_of(request.scope["headers"])
+        guarded = b"if-match" in conditions or b"if-unmodified-since" in conditions
+
+        def is_meant(entry: CacheEntry) -> bool:
+            return not precondition_failed(entry, conditions)
+
         try:
-            await self._store.delete(namespace, address, by=key_id)
+            await self._store.delete(namespace, address, only_if=is_meant if guarded else None, by=key_id)
         except EntryNotFound as exc:
             family = client_family(request)
             status = status_of_missed_delete(family)

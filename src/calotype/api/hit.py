@@ -42,11 +42,8 @@ class HitGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hit, or pass the request on untouched."""
         found = await self._open(scope) if scope["type"] == "http" else None
-        if found is None:
+        if found is None or not await self._sent(scope, send, *found):
             await self._behind(scope, receive, send)
-            return
-        opened, audience = found
-        await self._send(scope, send, opened, audience)
 
     async def _open(self, scope: Scope) -> _Opened | None:
         if scope["method"] not in ("GET", "HEAD"):
@@ -76,13 +73,15 @@ class HitGate:
         opened = await self._store.open_public(path[1:])
         return None if opened is None else (opened, Audience.PUBLIC)
 
-    async def _send(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> None:
+    async def _sent(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> bool:
         now, entry = self._clock(), opened.entry
         conditions = conditions_of(scope["headers"])
         base_url = self._base_url.for_host(header_of(scope, b"host"))
         answer: Plan = plan(
             entry, hit_story(entry, now), scope["method"], conditions, now, base_url, audience
         )
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            return False
         if scope["method"] == "GET" and answer.status == HTTPStatus.OK:
             may_repeat(scope, entry, base_url, audience)
         answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
@@ -91,3 +90,4 @@ class HitGate:
             body = body[answer.start : answer.stop]
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": body})
+        return True

@@ -145,6 +145,12 @@ def wants_json(response_type: object, accept: str) -> bool:
     return response_type == "json"
 
 
+def wants_only_cached(cache_control: Iterable[str]) -> bool:
+    """Say whether Cache-Control, in however many lines, asks for a stored answer or none."""
+    directives = ",".join(cache_control).lower().split(",")
+    return any(directive.strip() == "only-if-cached" for directive in directives)
+
+
 def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
     """Say whether a switch is on, by query parameter or header."""
     return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")

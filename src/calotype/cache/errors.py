@@ -18,6 +18,26 @@ class EntryNotFound(CalotypeError):
         self.address = address
 
 
+class PreconditionFailed(CalotypeError):
+    """The entry is not the one that the caller means; nothing was done."""
+
+    code: ClassVar[str] = "precondition_failed"
+    hint: ClassVar[str] = "It has been captured anew since; GET tells its ETag and Last-Modified of now."
+
+    def __init__(self) -> None:
+        super().__init__("The screenshot is not the one that If-Match or If-Unmodified-Since names.")
+
+
+class NotCached(CalotypeError):
+    """The caller wants a stored picture or none, and there is none."""
+
+    code: ClassVar[str] = "not_cached"
+    hint: ClassVar[str] = "Without 'Cache-Control: only-if-cached' it would be captured now."
+
+    def __init__(self) -> None:
+        super().__init__("There is no stored screenshot for this request.")
+
+
 class PurgeNotFound(CalotypeError):
     """No such purge in this caller's log: unknown, only counted, forgotten, another account's."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -150,6 +150,23 @@ class PurgeLog(Protocol):
         """Make what which matches unobtainable, and count it; both are done, durably, on return.
 
         by says who asks, for the audit trail. With dry_run only count.
+        """
+        ...
+
+    async def delete_if(
+        self,
+        namespace: Namespace,
+        address: str,
+        now: datetime,
+        condition: Callable[[CacheEntry], bool],
+        *,
+        by: str,
+    ) -> None:
+        """Purge the one entry that address names, provided that condition holds of it then and there.
+
+        No store can come between the question and the deed. Raises EntryNotFound, PreconditionFailed; then
+        nothing has happened and nothing is logged, so a running render of the key is not barred either.
+        condition may be called on another thread.
         """
         ...
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
@@ -192,12 +192,24 @@ class CacheStore:
         )
         return OpenEntry(entry, capture.image)
 
-    async def delete(self, namespace: Namespace, address: str, *, by: str = "") -> None:
+    async def delete(
+        self,
+        namespace: Namespace,
+        address: str,
+        *,
+        only_if: Callable[[CacheEntry], bool] | None = None,
+        by: str = "",
+    ) -> None:
         """Let go of the one entry that address names. Raises EntryNotFound when there is none.
 
         It is a purge by key, and goes into the log even if nothing is there: a render of that
-        key that runs now must not store afterwards.
+        key that runs now must not store afterwards. With only_if, a pure function, it goes only if that holds
+        of it, else PreconditionFailed is raised; and without an entry nothing is logged: what such a
+        render will store is not the entry that the caller means.
         """
+        if only_if is not None:
+            await self._purges.delete_if(namespace, address, self._clock(), only_if, by=by)
+            return
         done = await self.purge(namespace, PurgeFilter(keys=(address,)), by=by)
         if done.count == 0:
             raise EntryNotFound(address)

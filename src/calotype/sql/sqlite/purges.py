@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from calotype.cache.entry import Namespace, Seq
+from calotype.cache.entry import CacheEntry, Namespace, Seq
+from calotype.cache.errors import EntryNotFound, PreconditionFailed
 from calotype.cache.ports import Swept
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 from calotype.clock import to_ms
-from calotype.sql.rows import ENTRY_FROM, VISIBLE, filter_text, ns_number, record_of
+from calotype.sql.rows import ENTRY_COLUMNS, ENTRY_FROM, VISIBLE, entry_of, filter_text, ns_number, record_of
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.outbox import remove_entries
 from calotype.sql.sqlite.selection import (
@@ -31,6 +32,7 @@ _SWEEP_CHUNK = 500
 _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
+_FRESH = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.id = ? AND e.drop_after > ?"  # noqa: S608
 _LOG_SINCE = "SELECT seq, filter FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
 _FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
 
@@ -62,6 +64,28 @@ class SqlitePurgeLog:
             lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run),
             durable=not dry_run,
         )
+
+    async def delete_if(
+        self,
+        namespace: Namespace,
+        address: str,
+        now: datetime,
+        condition: Callable[[CacheEntry], bool],
+        *,
+        by: str,
+    ) -> None:
+        """See PurgeLog."""
+        ns, now_ms = ns_number(namespace), to_ms(now)
+
+        def delete(connection: sqlite3.Connection) -> None:
+            row = connection.execute(_FRESH, (named(connection, ns, address), now_ms)).fetchone()
+            if row is None:
+                raise EntryNotFound(address)
+            if not condition(entry_of(row)):
+                raise PreconditionFailed
+            _purge(connection, ns, PurgeFilter(keys=(address,)), now_ms, by=by, dry_run=False)
+
+        await self._database.write(delete, durable=True)
 
     async def describe(self, namespace: Namespace, purge_id: str) -> LoggedPurge | None:
         """See PurgeLog. Never suspends."""
