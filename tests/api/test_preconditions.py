@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from calotype.cache.errors import StoreUnavailable
 from tests.support.service import a_bench
 
 PAGE = {"url": "https://example.com/"}
@@ -200,6 +201,17 @@ class TestOnlyIfCached:
             reply = await bench.client.post("/v1/screenshot", json=PAGE, headers=ONLY_CACHED)
 
             assert reply.headers["x-cache-status"] == "HIT"
+
+    async def test_nor_when_nobody_can_tell_whether_there_is_one(self, bench, taken, monkeypatch):
+        async def down(_namespace):
+            message = "the index cannot be used"
+            raise StoreUnavailable(message)
+
+        monkeypatch.setattr(bench.service.remembering.store, "head", down)
+        reply = await bench.client.post("/v1/screenshot", json=PAGE, headers=ONLY_CACHED)
+
+        assert reply.status_code == 503
+        assert len(bench.renderer.renders) == 1
 
     async def test_other_directives_change_nothing(self, bench):
         for value in ("no-cache", "max-age=0", "x-only-if-cached", "only-if-cached=1"):
