@@ -133,9 +133,11 @@ class _Weightless:
 
 async def _store(store: CacheStore, leases: SqliteLeases, key: str, size: int) -> None:
     now, url = utc_now(), f"https://example.com/{key}"
+    entry_id = EntryId(hashlib.sha256(key.encode()).hexdigest()[:32])
     origin = Origin(
         namespace=_HERE,
-        identity=Identity(CacheKey(key), EntryId(hashlib.sha256(key.encode()).hexdigest()[:32])),
+        identity=Identity(CacheKey(key), entry_id),
+        content=entry_id,
         url_key=url_key(url),
         format=ImageFormat.PNG,
         negative=bytes(16),

@@ -52,7 +52,7 @@ class TestRoutes:
             assert reply.json()["error"]["code"] == "method_not_allowed"
 
     @pytest.mark.parametrize(
-        "path", ["/", "/v1", "/v1/cache", "/v1/screenshot/", "/v2/screenshot", "/healthz/"]
+        "path", ["/", "/v1", "/v1/caches", "/v1/screenshot/", "/v2/screenshot", "/healthz/"]
     )
     async def test_a_path_that_is_not_there_is_404_and_no_redirect(self, bench, path):
         reply = await bench.client.get(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest_asyncio
 
+from tests.support.builders import HERE
 from tests.support.scene import a_scene
 
 
@@ -134,3 +135,16 @@ async def test_a_request_in_pieces_is_answered_whole(scene):
 
     assert same(await scene.send(get[:20], get[20:]), whole)
     assert same(await scene.send(get), whole)
+
+
+async def test_a_repeated_hit_counts_as_wanted(scene):
+    get = await scene.store()
+    await scene.send(get)
+    (place,) = [entry.place for entry in (await scene.service.remembering.store.page(HERE, None, None, 9))[0]]
+    touched = scene.service.remembering.room.touched
+    touched.take(place)
+
+    await scene.send(get)
+
+    assert scene.repeats.given == 1
+    assert touched.take(place)

@@ -175,10 +175,10 @@ class WatchedPurges(SqlitePurgeLog):
     """Says what it is about to purge or sweep."""
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
     ) -> Purge:
         self._database.intent = Purging(namespace, which, now)  # type: ignore[attr-defined]
-        return await super().purge(namespace, which, now, dry_run=dry_run)
+        return await super().purge(namespace, which, now, by=by, dry_run=dry_run)
 
     async def sweep(self, now: datetime) -> Swept:
         self._database.intent = Sweeping(now)  # type: ignore[attr-defined]

@@ -239,7 +239,7 @@ def test_a_custom_key_may_hold(key):
     ["", "a" * 513, "/", "/a", "a/", "a//b", ".", "..", "a/./b", "a/../b", "../etc/passwd", "a b", "a\n",
      "a,b", "a?b", "a#b", "a%2Fb", "a*",
      "a\\b", "a'b", 'a"b', "<a>", "ü", "日", "a\x00", "cache_" + "0" * 32, "cache_" + "f" * 32,
-     "screenshots/x", "screenshots/2024/x", "purge/x"],
+     "screenshots/x", "screenshots/2024/x", "purge/x", "purges"],
 )  # fmt: skip
 def test_a_custom_key_may_not_be(key):
     with pytest.raises(InvalidRequest) as refused:

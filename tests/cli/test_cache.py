@@ -101,6 +101,33 @@ class TestGetting:
         assert b"no account called 'nobody'" in failed.stderr
 
 
+class TestTheAuditTrail:
+    def test_purges_lists_who_asked_for_what_newest_first(self, server, take):
+        take("https://mysite.com/a")
+        key = take("https://mysite.com/b").headers["x-cache-key"]
+        server.client.delete(f"/v1/cache/{key}").raise_for_status()
+        cache(server, "purge", "--url", "https://mysite.com/*", "--before", "9999-01-01")
+        cache(server, "purge", "--all", "--dry-run")
+        output = cache(server, "purges", "--limit", "2").stdout.decode()
+        rows = [
+            [cell.strip() for cell in line.split("│")[1:-1]]
+            for line in output.splitlines()
+            if "purge_" in line
+        ]
+
+        assert [row[2:] for row in rows] == [
+            ["cli", "--url https://mysite.com/* --before 9999-01-01T00:00:00Z", "1", "yes"],
+            [rows[1][2], f"--key {key}", "1", "yes"],
+        ]
+        assert rows[1][2].startswith("key_")
+
+    def test_a_purge_of_many_keys_stays_one_row(self, server):
+        cache(server, "purge", *(option for n in range(5) for option in ("--key", f"k{n}")))
+        output = cache(server, "purges", "--limit", "1").stdout.decode()
+
+        assert "--key k0 --key k1 --key k2 (and 2 more keys)" in output
+
+
 class TestLettingGo:
     def test_rm_deletes_one_entry_and_the_server_obeys_at_once(self, server, take):
         gone, stays = take(PAGE), take(OTHER)

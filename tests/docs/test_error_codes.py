@@ -41,7 +41,7 @@ def told(kind):
     """Return what a client is told: status, code at the top, finer code."""
     # Made without its own constructor: only the class decides.
     fault = kind.__new__(kind)
-    for fact in ("field", "problem", "remedy", "retry_after_s"):
+    for fact in ("field", "problem", "remedy", "retry_after_s", "size_bytes"):
         setattr(fault, fact, "")
     response = problem(fault, "req_", Family.NEWER)
     body = json.loads(bytes(response.body))

@@ -159,3 +159,15 @@ async def test_asking_which_blobs_are_known_searches(adapters):
     assert walks(plans) == {}
     (asking,) = [steps for statement, steps in plans.items() if "j.value FROM" in statement]
     assert [step for step in asking if "INDEX entry_blob" in step or "INDEX blob_gc_blob" in step][1:]
+
+
+@pytest.mark.parametrize("which", [None, PurgeFilter(before=HandClock()().replace(year=2030))])
+async def test_a_page_of_the_whole_cache_reads_no_more_than_a_page(adapters, which):
+    with statements(adapters.index._database) as plans:
+        _, cursor = await adapters.index.page(HERE, which, None, 10)
+        await adapters.index.page(HERE, which, cursor, 10)
+
+    first, second = (steps for statement, steps in plans.items() if "FROM entry e" in statement)
+    assert first[0] == "SEARCH e USING INDEX entry_ns (ns=?)"
+    assert second[0] == "SEARCH e USING INDEX entry_ns (ns=? AND rowid<?)"
+    assert not any("TEMP B-TREE" in step for step in (*first, *second))

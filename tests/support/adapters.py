@@ -68,9 +68,11 @@ class Adapters:
             there.append(by_key == entry)
         return there
 
-    async def purge(self, which: PurgeFilter, namespace: Namespace = HERE, *, dry_run: bool = False) -> Purge:
+    async def purge(
+        self, which: PurgeFilter, namespace: Namespace = HERE, *, by: str = "test", dry_run: bool = False
+    ) -> Purge:
         """Purge now."""
-        return await self.purges.purge(namespace, which, self.clock(), dry_run=dry_run)
+        return await self.purges.purge(namespace, which, self.clock(), by=by, dry_run=dry_run)
 
 
 @asynccontextmanager

@@ -78,11 +78,13 @@ class Scene:
 @asynccontextmanager
 async def a_scene(folder):
     clock = HandClock()
-    settings = load_settings({"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": "http://calotype.test"})
+    settings = load_settings(
+        {"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": "http://calotype.test", "CALOTYPE_CACHE_MIN_FREE": "0"}
+    )
     renderer = CannedRenderer()
     async with open_service(settings, renderer, clock) as service:
         kept = service.remembering
-        repeats = Counted(kept.version, kept.hot, clock)
+        repeats = Counted(kept.version, kept.hot, kept.room.touched, clock)
         parts = Parts(
             shots=service.shots, store=kept.store, authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,

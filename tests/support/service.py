@@ -46,7 +46,9 @@ class Bench:
 async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) -> AsyncIterator[Bench]:
     """Open a service in folder under the settings that environ spells."""
     clock, renderer = clock or HandClock(), CannedRenderer()
-    settings = load_settings({"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": BASE, **environ})
+    settings = load_settings(
+        {"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": BASE, "CALOTYPE_CACHE_MIN_FREE": "0", **environ}
+    )
     async with open_service(settings, renderer, clock) as service:
         remembering = service.remembering
         parts = Parts(

@@ -19,6 +19,7 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.cache import Cache
 from calotype.api.captures import Captures
 from calotype.api.hit import HitGate
+from calotype.api.listing import Listing
 from calotype.api.middleware import RequestIds, TellRequestId
 from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
 from calotype.api.request import client_family, request_id_of
@@ -60,10 +61,14 @@ def build_router(
     """Return the routes without the hit gate; they answer what the gate answers."""
     captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock)
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock)
+    listing = Listing(parts.store, parts.authenticator, parts.base_url)
     routes = [
         _route("/healthz", GET=_healthz, HEAD=_healthz),
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
+        _route("/v1/cache", GET=listing.entries, HEAD=listing.entries),
+        _route("/v1/cache/purges", GET=listing.purges, HEAD=listing.purges, DELETE=cache.delete),
+        _route("/v1/cache/purge/{purge_id}", GET=listing.purge, HEAD=listing.purge, DELETE=cache.delete),
         # A key may be called purge: the two meet only in POST.
         _route("/v1/cache/purge", GET=cache.get, HEAD=cache.get, DELETE=cache.delete, POST=cache.purge),
         _route("/v1/cache/{key:path}", GET=cache.get, HEAD=cache.get, DELETE=cache.delete),

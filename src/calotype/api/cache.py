@@ -11,15 +11,18 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.captures import planned
 from calotype.api.dialects.outbound import status_of_missed_delete
 from calotype.api.problems import problem
+from calotype.api.replies import entry_reply, json_reply
 from calotype.api.request import (
+    caller_and_key,
     caller_namespace,
     client_family,
     conditions_of,
     json_object,
     request_id_of,
+    wants_description,
 )
-from calotype.api.respond import Audience, hit_story, plan
-from calotype.cache.entry import check_address
+from calotype.api.respond import Audience, hit_story, plan, precondition_failed
+from calotype.cache.entry import CacheEntry, Namespace, check_address
 from calotype.cache.errors import EntryNotFound
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore, OpenEntry
@@ -36,13 +39,22 @@ class Cache:
         self._store, self._authenticator, self._base_url, self._clock = store, authenticator, base_url, clock
 
     async def get(self, request: Request) -> Response:
-        """Answer with a stored picture; never renders."""
+        """Answer with a stored picture, or with ?meta=1 with what is known of it; never renders."""
         namespace = await caller_namespace(request.scope, self._authenticator)
-        address = check_address(request.path_params.get("key", "purge"), "key")
+        address = _address(request)
+        if wants_description(request.scope):
+            return await self._description(request, namespace, address)
         opened = await self._store.open(namespace, address)
         if opened is None:
             raise EntryNotFound(address)
         return self._file(request, opened, Audience.CALLER)
+
+    async def _description(self, request: Request, namespace: Namespace, address: str) -> Response:
+        entry = await self._store.resolve(namespace, address)
+        if entry is None:
+            raise EntryNotFound(address)
+        base_url = self._base_url.for_host(request.headers.get("host"))
+        return json_reply(entry_reply(entry, self._clock(), base_url))
 
     async def public(self, request: Request) -> Response:
         """Answer with a stored picture to whoever has its link."""
@@ -63,30 +75,36 @@ class Cache:
             self._base_url.for_host(request.headers.get("host")),
             audience,
         )
-        return planned(answer, opened.data[answer.start : answer.stop])
+        return planned(answer, opened)
 
     async def delete(self, request: Request) -> Response:
-        """Let go of one entry."""
-        namespace = await caller_namespace(request.scope, self._authenticator)
-        address = check_address(request.path_params.get("key", "purge"), "key")
+        """Let go of one entry; with If-Match or If-Unmodified-Since only of the version that these name."""
+        namespace, key_id = await caller_and_key(request.scope, self._authenticator)
+        address = _address(request)
+        conditions = conditions_of(request.scope["headers"])
+        guarded = b"if-match" in conditions or b"if-unmodified-since" in conditions
+
+        def is_meant(entry: CacheEntry) -> bool:
+            return not precondition_failed(entry, conditions)
+
         try:
-            await self._store.delete(namespace, address)
+            await self._store.delete(namespace, address, only_if=is_meant if guarded else None, by=key_id)
         except EntryNotFound as exc:
             family = client_family(request)
             status = status_of_missed_delete(family)
             if status == 200:  # noqa: PLR2004
-                return _json(DeleteReply(deleted=False, key=address))
+                return json_reply(DeleteReply(deleted=False, key=address))
             told = {"deleted": False, "key": address}
             return problem(exc, request_id_of(request.scope), family, told)
-        return _json(DeleteReply(deleted=True, key=address))
+        return json_reply(DeleteReply(deleted=True, key=address))
 
     async def purge(self, request: Request) -> Response:
         """Let go of all entries that pass every given filter."""
-        namespace = await caller_namespace(request.scope, self._authenticator)
+        namespace, key_id = await caller_and_key(request.scope, self._authenticator)
         body = await json_object(request)
         asked = parse_purge(body)
-        done = await self._store.purge(namespace, asked.which, dry_run=asked.dry_run)
-        return _json(
+        done = await self._store.purge(namespace, asked.which, by=key_id, dry_run=asked.dry_run)
+        return json_reply(
             PurgeReply(
                 purged=done.count,
                 pattern=msgspec.UNSET if asked.glob is None else asked.glob,
@@ -101,7 +119,6 @@ class Cache:
         )
 
 
-def _json(reply: msgspec.Struct) -> Response:
-    return Response(
-        msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
-    )
+def _address(request: Request) -> str:
+    """Return the rest of the path; some routes of ours are keys to other methods."""
+    return check_address(request.scope["path"].removeprefix("/v1/cache/"), "key")

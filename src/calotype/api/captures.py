@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import time
+from dataclasses import replace
 from http import HTTPStatus
 
 import msgspec
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
+from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
 from calotype.api.request import (
     caller_namespace,
@@ -23,10 +25,13 @@ from calotype.api.request import (
     request_id_of,
     unless_hung_up,
     wants_json,
+    wants_only_cached,
 )
 from calotype.api.respond import Audience, Plan, plan, public_url, shot_story
 from calotype.cache.entry import Namespace
+from calotype.cache.errors import PreconditionFailed
 from calotype.cache.policy import parse_wishes
+from calotype.cache.store import OpenEntry
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
 from calotype.capture.parse import parse_capture
@@ -72,11 +77,16 @@ class Captures:
         unknown += capture.unknown
         if unknown and flag(request.query_params, request.headers, "strict", "calotype-strict"):
             raise InvalidRequest(unknown[0], "is not known", "remove it, or leave strict mode")
+        only_if_cached = wants_only_cached(request.headers.getlist("cache-control"))
+        if only_if_cached:
+            # Who takes nothing but a hit has asked for one, where hits have to be asked for.
+            wishes = replace(wishes, available=True)
         asked = TakeRequest(
             namespace=namespace,
             capture=capture,
             wishes=wishes,
             deadline=Deadline.after(capture.budget_ms, arrived),
+            only_if_cached=only_if_cached,
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
         return self._reply(request, shot, unknown, as_json=as_json)
@@ -87,15 +97,15 @@ class Captures:
         answer = plan(shot.opened.entry, shot_story(shot, now), request.method, conditions, now, base_url)
         if as_json:
             body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url))
-            answer = _as_json(answer, body)
+            response = _response(_as_json(answer, body), body)
         else:
-            body = shot.opened.data[answer.start : answer.stop]
+            response = planned(answer, shot.opened)
         # Kind to newer and older clients alike, but never silently.
         extra = ((b"calotype-ignored", _header_text(", ".join(ignored))),) if ignored else ()
-        answer.headers.extend(extra)
+        response.raw_headers.extend(extra)
         if shot.served is Served.HIT and not as_json and answer.status == HTTPStatus.OK:
             may_repeat(request.scope, shot.opened.entry, base_url, Audience.CALLER, extra)
-        return planned(answer, body)
+        return response
 
 
 def _header_text(names: str) -> bytes:
@@ -103,8 +113,19 @@ def _header_text(names: str) -> bytes:
     return _UNFIT_FOR_HEADERS.sub("?", names)[:_MAX_IGNORED].encode()
 
 
-def planned(answer: Plan, body: bytes) -> Response:
-    """Return answer as a response that sends body and nothing but the planned headers."""
+def planned(answer: Plan, opened: OpenEntry) -> Response:
+    """Return answer as a response with its part of the bytes, and nothing but the planned headers.
+
+    Raises PreconditionFailed or RangeNotSatisfiable where that is what was planned.
+    """
+    if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        raise PreconditionFailed
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise RangeNotSatisfiable(opened.entry.size_bytes)
+    return _response(answer, opened.data[answer.start : answer.stop])
+
+
+def _response(answer: Plan, body: bytes) -> Response:
     response = Response(status_code=answer.status)
     response.body = body
     response.raw_headers = answer.headers

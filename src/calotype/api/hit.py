@@ -1,7 +1,7 @@
 """The hit gate: what most requests want, answered in front of the router.
 
 It parses, then asks the same Authenticator, CacheStore and plan as the router's own routes, and
-passes on whatever is not a plain hit: errors, missing keys, other methods. It holds no rule of
+passes on whatever is not a plain hit: errors, missing keys, descriptions, other methods. It holds no rule of
 its own, so the router behind it gives the same answer, only later.
 """
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.repeats import may_repeat
-from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of
+from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of, wants_description
 from calotype.api.respond import Audience, Plan, hit_story, plan
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
@@ -42,11 +42,8 @@ class HitGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hit, or pass the request on untouched."""
         found = await self._open(scope) if scope["type"] == "http" else None
-        if found is None:
+        if found is None or not await self._sent(scope, send, *found):
             await self._behind(scope, receive, send)
-            return
-        opened, audience = found
-        await self._send(scope, send, opened, audience)
 
     async def _open(self, scope: Scope) -> _Opened | None:
         if scope["method"] not in ("GET", "HEAD"):
@@ -66,6 +63,8 @@ class HitGate:
             return None
 
     async def _open_private(self, scope: Scope, path: str) -> _Opened | None:
+        if wants_description(scope):
+            return None
         namespace = await caller_namespace(scope, self._authenticator)
         opened = await self._store.open(namespace, path[len(_CACHE) :])
         return None if opened is None else (opened, Audience.CALLER)
@@ -74,13 +73,15 @@ class HitGate:
         opened = await self._store.open_public(path[1:])
         return None if opened is None else (opened, Audience.PUBLIC)
 
-    async def _send(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> None:
+    async def _sent(self, scope: Scope, send: Send, opened: OpenEntry, audience: Audience) -> bool:
         now, entry = self._clock(), opened.entry
         conditions = conditions_of(scope["headers"])
         base_url = self._base_url.for_host(header_of(scope, b"host"))
         answer: Plan = plan(
             entry, hit_story(entry, now), scope["method"], conditions, now, base_url, audience
         )
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            return False
         if scope["method"] == "GET" and answer.status == HTTPStatus.OK:
             may_repeat(scope, entry, base_url, audience)
         answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
@@ -89,3 +90,4 @@ class HitGate:
             body = body[answer.start : answer.stop]
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": body})
+        return True

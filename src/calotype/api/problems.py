@@ -10,7 +10,13 @@ from starlette.responses import Response
 from calotype.access.keys import Unauthorized
 from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
-from calotype.cache.errors import EntryNotFound, StoreUnavailable
+from calotype.cache.errors import (
+    EntryNotFound,
+    NotCached,
+    PreconditionFailed,
+    PurgeNotFound,
+    StoreUnavailable,
+)
 from calotype.capture.errors import (
     CaptureError,
     InvalidRequest,
@@ -51,6 +57,16 @@ class NotHttp(CalotypeError):
     code = "invalid_request"
 
 
+class RangeNotSatisfiable(CalotypeError):
+    """The range begins where the picture has ended already."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"The screenshot has {size_bytes} bytes, and none of those asked for.")
+        self.size_bytes = size_bytes
+
+
 class RouteNotFound(CalotypeError):
     """No such route."""
 
@@ -81,8 +97,12 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (TargetForbidden, _Row(403, "forbidden", "target_error")),
     (PageNotFound, _Row(404, "not_found", "target_error")),
     (EntryNotFound, _Row(404, "not_found", "not_found_error")),
+    (PurgeNotFound, _Row(404, "not_found", "not_found_error")),
     (RouteNotFound, _Row(404, "not_found", "not_found_error")),
     (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
+    (PreconditionFailed, _Row(412, "invalid_request", "invalid_request_error")),
+    (RangeNotSatisfiable, _Row(416, "invalid_request", "invalid_request_error")),
+    (NotCached, _Row(504, "not_found", "not_found_error")),
     (RenderTimeout, _Row(408, "timeout", "target_error")),
     (CaptureError, _Row(422, "render_failed", "target_error")),
     (QueueFull, _Row(503, "rate_limited", "overloaded_error")),
@@ -124,7 +144,7 @@ def problem(
         msgspec.json.encode(error_body(body, message, family)),
         status_code=status,
         media_type="application/json",
-        headers={"cache-control": "no-store", **_retry_after(exc), **_challenge(exc)},
+        headers={"cache-control": "no-store", **_retry_after(exc), **_challenge(exc), **_size(exc)},
     )
 
 
@@ -136,3 +156,7 @@ def _retry_after(exc: CalotypeError) -> dict[str, str]:
 
 def _challenge(exc: CalotypeError) -> dict[str, str]:
     return {"www-authenticate": "Bearer"} if isinstance(exc, Unauthorized) else {}
+
+
+def _size(exc: CalotypeError) -> dict[str, str]:
+    return {"content-range": f"bytes */{exc.size_bytes}"} if isinstance(exc, RangeNotSatisfiable) else {}

@@ -18,6 +18,7 @@ from calotype.api.request import new_request_id
 from calotype.api.respond import Audience, Header, hit_story, plan
 from calotype.cache.entry import CacheEntry
 from calotype.cache.freshness import Hit, classify
+from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
 from calotype.clock import Clock
 
@@ -46,8 +47,8 @@ class _Answer:
 class Repeats:
     """The plain hits of late, by the bytes that asked for them."""
 
-    def __init__(self, version: Callable[[], int], hot: HotBlobs, clock: Clock) -> None:
-        self._read_version, self._hot, self._clock = version, hot, clock
+    def __init__(self, version: Callable[[], int], hot: HotBlobs, touched: Touched, clock: Clock) -> None:
+        self._read_version, self._hot, self._touched, self._clock = version, hot, touched, clock
         self._version = -1
         self._answers: dict[bytes, _Answer] = {}
         self._bytes = 0
@@ -71,6 +72,7 @@ class Repeats:
         data = self._hot.get(known.entry.blob_id)
         if data is None or not isinstance(classify(known.entry, now), Hit):
             return None
+        self._touched.add(known.entry.place)
         second = (known.entry.fresh_until - now) // _SECOND
         if second != known.second:
             known.second, known.head = second, _head(known, now)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
@@ -29,6 +30,7 @@ _MAX_HTML_BODY_BYTES = MAX_HTML_BYTES + MAX_BODY_BYTES
 """html may fill its own bound, and JSON's escapes and the other options come on top."""
 _ID_BYTES = 8
 _chance: list[str] = []
+_ON_IN_QUERY = ("1", "true", "")
 _REQUEST_ID = "calotype.request_id"
 
 
@@ -53,8 +55,14 @@ def request_id_of(scope: Scope) -> str:
 
 async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namespace:
     """Return the namespace of whoever calls. Raises Unauthorized or InvalidKey."""
+    namespace, _ = await caller_and_key(scope, authenticator)
+    return namespace
+
+
+async def caller_and_key(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, str]:
+    """Return the namespace of whoever calls, and the id of the key. Raises Unauthorized or InvalidKey."""
     caller = await authenticator.authenticate(_secret(scope))
-    return _namespace(caller.account, caller.mode)
+    return _namespace(caller.account, caller.mode), caller.key_id
 
 
 @lru_cache(1024)
@@ -98,6 +106,13 @@ def conditions_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     return conditions
 
 
+def wants_description(scope: Scope) -> bool:
+    """Say whether an entry is to be told in JSON instead of sent: ?meta=1."""
+    if not scope["query_string"]:
+        return False
+    return QueryParams(scope["query_string"]).get("meta") in _ON_IN_QUERY
+
+
 async def json_object(request: Request) -> dict[str, object]:
     """Return the body, a JSON object.
 
@@ -130,9 +145,15 @@ def wants_json(response_type: object, accept: str) -> bool:
     return response_type == "json"
 
 
+def wants_only_cached(cache_control: Iterable[str]) -> bool:
+    """Say whether Cache-Control, in however many lines, asks for a stored answer or none."""
+    directives = ",".join(cache_control).lower().split(",")
+    return any(directive.strip() == "only-if-cached" for directive in directives)
+
+
 def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
     """Say whether a switch is on, by query parameter or header."""
-    return parameters.get(name) in ("1", "true", "") or headers.get(header) in ("1", "true")
+    return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:

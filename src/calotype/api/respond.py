@@ -124,7 +124,7 @@ def plan(
     size = entry.size_bytes
     if conditions and method in ("GET", "HEAD"):
         tag = etag(entry.sha256)
-        if _precondition_failed(entry, tag, conditions):
+        if precondition_failed(entry, conditions):
             return Plan(412, [(b"content-length", b"0"), (b"cache-control", b"no-store")])
         if _not_modified(entry, tag, conditions):
             return Plan(304, headers)
@@ -189,10 +189,11 @@ def _cache_control(entry: CacheEntry, story: Story, now: datetime, audience: Aud
     ]
 
 
-def _precondition_failed(entry: CacheEntry, tag: str, conditions: Mapping[bytes, str]) -> bool:
+def precondition_failed(entry: CacheEntry, conditions: Mapping[bytes, str]) -> bool:
+    """Say whether If-Match, or without it If-Unmodified-Since, means another picture than entry's."""
     if_match = conditions.get(b"if-match")
     if if_match is not None:
-        return if_match.strip() != "*" and tag not in _tags(if_match)
+        return if_match.strip() != "*" and etag(entry.sha256) not in _tags(if_match)
     since = _date(conditions.get(b"if-unmodified-since"))
     return since is not None and entry.birth.at.replace(microsecond=0) > since
 

@@ -18,6 +18,37 @@ class EntryNotFound(CalotypeError):
         self.address = address
 
 
+class PreconditionFailed(CalotypeError):
+    """The entry is not the one that the caller means; nothing was done."""
+
+    code: ClassVar[str] = "precondition_failed"
+    hint: ClassVar[str] = "It has been captured anew since; GET tells its ETag and Last-Modified of now."
+
+    def __init__(self) -> None:
+        super().__init__("The screenshot is not the one that If-Match or If-Unmodified-Since names.")
+
+
+class NotCached(CalotypeError):
+    """The caller wants a stored picture or none, and there is none."""
+
+    code: ClassVar[str] = "not_cached"
+    hint: ClassVar[str] = "Without 'Cache-Control: only-if-cached' it would be captured now."
+
+    def __init__(self) -> None:
+        super().__init__("There is no stored screenshot for this request.")
+
+
+class PurgeNotFound(CalotypeError):
+    """No such purge in this caller's log: unknown, only counted, forgotten, another account's."""
+
+    code: ClassVar[str] = "not_found"
+    hint: ClassVar[str] = "A purge is told of for 30 days; a dry run is never logged."
+
+    def __init__(self, purge_id: str) -> None:
+        super().__init__("There is no such purge in the log.")
+        self.purge_id = purge_id
+
+
 class BlobExists(CalotypeError):
     """A blob id was used twice; blobs are immutable."""
 

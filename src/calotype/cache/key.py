@@ -18,6 +18,8 @@ from calotype.capture.request import CaptureRequest
 MAX_KEY_BYTES = 512
 _CUSTOM_KEY = re.compile(r"[A-Za-z0-9\-._~/:@!$&()+;=]{1,512}")
 _DERIVED_KEY = re.compile(r"cache_[0-9a-f]{32}")
+_RESERVED = "purges"
+"""The audit trail stands there."""
 _RESERVED_PREFIXES = ("screenshots/", "purge/")
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
@@ -97,10 +99,10 @@ def check_custom_key(key: str) -> CacheKey:
         raise InvalidRequest(
             "cache.key", "has an empty, '.' or '..' segment", "write plain names between slashes"
         )
-    if _DERIVED_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIXES):
+    if _DERIVED_KEY.fullmatch(key) or key == _RESERVED or key.startswith(_RESERVED_PREFIXES):
         raise InvalidRequest(
             "cache.key",
             "looks like a name that Calotype gives",
-            "do not use 'cache_' and 32 hex digits, nor begin with 'screenshots/' or 'purge/'",
+            "do not use 'cache_' and 32 hex digits, 'purges', nor begin with 'screenshots/' or 'purge/'",
         )
     return CacheKey(key)

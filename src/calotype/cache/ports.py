@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from calotype.cache.entry import Birth, CacheEntry, CacheKey, EntryId, Namespace, Seq, Subject
-from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +145,46 @@ class PurgeLog(Protocol):
         ...
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
     ) -> Purge:
         """Make what which matches unobtainable, and count it; both are done, durably, on return.
 
-        With dry_run only count.
+        by says who asks, for the audit trail. With dry_run only count.
         """
         ...
 
+    async def delete_if(
+        self,
+        namespace: Namespace,
+        address: str,
+        now: datetime,
+        condition: Callable[[CacheEntry], bool],
+        *,
+        by: str,
+    ) -> None:
+        """Purge the one entry that address names, provided that condition holds of it then and there.
+
+        No store can come between the question and the deed. Raises EntryNotFound, PreconditionFailed; then
+        nothing has happened and nothing is logged, so a running render of the key is not barred either.
+        condition may be called on another thread.
+        """
+        ...
+
+    async def describe(self, namespace: Namespace, purge_id: str) -> LoggedPurge | None:
+        """Return what is known of a purge; None when it is unknown, forgotten, or another namespace's."""
+        ...
+
+    async def page(
+        self, namespace: Namespace, before: int | None, limit: int
+    ) -> tuple[Sequence[LoggedPurge], int | None]:
+        """Return up to limit purges, newest first, and the cursor to go on from, or None."""
+        ...
+
     async def sweep(self, now: datetime) -> Swept:
-        """Free, for some milliseconds, what purged and expired entries still hold in the index."""
+        """Free, for some milliseconds, what purged and expired entries still hold in the index.
+
+        Purges of more than KEPT_FOR ago are forgotten; since() no longer reaches back beyond them.
+        """
         ...
 
     async def blobs_deleted(self, places: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from calotype.cache.entry import EntryId, Seq, Subject, id_in_address
 from calotype.cache.globs import PathGlob, UrlGlob
@@ -11,6 +11,9 @@ from calotype.clock import from_us, to_us
 
 MAX_KEYS = 10_000
 """Keys in one purge; a body of 1 MiB holds more, a transaction should not."""
+
+KEPT_FOR = timedelta(days=30)
+"""How long the log tells of a purge. A render that takes longer is refused, unjudged; none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +113,18 @@ class Purge:
     keys: tuple[str, ...]
     """For a purge by keys those that named an entry, as the caller spelled them; else empty."""
     dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedPurge:
+    """What the log tells of a purge afterwards, for the audit trail."""
+
+    id: str
+    seq: Seq
+    at: datetime
+    by: str
+    """Id of the key that asked, or `cli`; empty when nobody was named."""
+    which: PurgeFilter
+    count: int
+    swept: float
+    """How far the space of its entries is freed: 1 when it is, before that how much of a sweep is done."""

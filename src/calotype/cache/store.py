@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
@@ -25,13 +25,13 @@ from calotype.cache.entry import (
     id_in_address,
     storage_path,
 )
-from calotype.cache.errors import BlobNotFound, EntryNotFound, StoreUnavailable
+from calotype.cache.errors import BlobNotFound, EntryNotFound, PurgeNotFound, StoreUnavailable
 from calotype.cache.freshness import Hit, Lookup, classify
 from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
 from calotype.cache.policy import expiry
 from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
-from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
 from calotype.cache.settled import settled
 from calotype.cache.verifier import Verifier
@@ -239,19 +239,49 @@ class CacheStore:
         )
         return OpenEntry(entry, capture.image)
 
-    async def delete(self, namespace: Namespace, address: str) -> None:
+    async def delete(
+        self,
+        namespace: Namespace,
+        address: str,
+        *,
+        only_if: Callable[[CacheEntry], bool] | None = None,
+        by: str = "",
+    ) -> None:
         """Let go of the one entry that address names. Raises EntryNotFound when there is none.
 
         It is a purge by key, and goes into the log even if nothing is there: a render of that
-        key that runs now must not store afterwards.
+        key that runs now must not store afterwards. With only_if, a pure function, it goes only if that holds
+        of it, else PreconditionFailed is raised; and without an entry nothing is logged: what such a
+        render will store is not the entry that the caller means.
         """
-        done = await self.purge(namespace, PurgeFilter(keys=(address,)))
+        if only_if is not None:
+            await self._purges.delete_if(namespace, address, self._clock(), only_if, by=by)
+            return
+        done = await self.purge(namespace, PurgeFilter(keys=(address,)), by=by)
         if done.count == 0:
             raise EntryNotFound(address)
 
-    async def purge(self, namespace: Namespace, which: PurgeFilter, *, dry_run: bool = False) -> Purge:
-        """Let go of all that which matches; on return none of it can be had any more."""
-        return await self._purges.purge(namespace, which, self._clock(), dry_run=dry_run)
+    async def purge(
+        self, namespace: Namespace, which: PurgeFilter, *, by: str = "", dry_run: bool = False
+    ) -> Purge:
+        """Let go of all that which matches; on return none of it can be had any more.
+
+        by goes into the audit trail: the id of the key that asks, or `cli`.
+        """
+        return await self._purges.purge(namespace, which, self._clock(), by=by, dry_run=dry_run)
+
+    async def describe_purge(self, namespace: Namespace, purge_id: str) -> LoggedPurge:
+        """Return what became of a purge. Raises PurgeNotFound."""
+        found = await self._purges.describe(namespace, purge_id)
+        if found is None:
+            raise PurgeNotFound(purge_id)
+        return found
+
+    async def purges(
+        self, namespace: Namespace, before: int | None, limit: int
+    ) -> tuple[Sequence[LoggedPurge], int | None]:
+        """Return up to limit purges, newest first, and the cursor of the next page or None."""
+        return await self._purges.page(namespace, before, limit)
 
     async def page(
         self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int

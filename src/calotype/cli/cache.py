@@ -12,7 +12,7 @@ from rich.table import Table
 from calotype.bootstrap import open_remembering
 from calotype.cache.entry import CacheEntry, check_address
 from calotype.cache.errors import EntryNotFound
-from calotype.cache.purge import Purge, PurgeFilter
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.purge_request import PurgeRequest, parse_purge
 from calotype.cache.url_key import NO_URL_KEY, url_of_key
 from calotype.cli.common import (
@@ -33,6 +33,8 @@ from calotype.clock import iso_seconds
 app = typer.Typer(help="Look into the cache, and purge it.", no_args_is_help=True)
 
 _PAGE = 500
+_KEYS_SHOWN = 3
+"""Of one purge's keys; one row must stay a row."""
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Key, id or storage path.")]
 UrlOption = Annotated[str | None, typer.Option("--url", metavar="GLOB", help="Glob over source URLs.")]
 PatternOption = Annotated[
@@ -150,7 +152,7 @@ def rm(
     async def remove() -> None:
         async with open_remembering(settings) as remembering:
             namespace = await namespace_of(remembering.keys, account, mode)
-            await remembering.store.delete(namespace, address)
+            await remembering.store.delete(namespace, address, by="cli")
 
     run(remove())
     typer.echo(f"{address} deleted", err=True)
@@ -178,11 +180,61 @@ def purge(
     async def remove() -> Purge:
         async with open_remembering(settings) as remembering:
             namespace = await namespace_of(remembering.keys, account, mode)
-            return await remembering.store.purge(namespace, asked.which, dry_run=dry_run)
+            return await remembering.store.purge(namespace, asked.which, by="cli", dry_run=dry_run)
 
     done = run(remove())
     would = "would be purged" if done.dry_run else "purged"
     typer.echo(f"{done.count} {would}")
+
+
+@app.command("purges")
+def purges(
+    account: AccountOption = DEFAULT_ACCOUNT,
+    mode: ModeOption = KeyMode.LIVE,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many purges.")] = 100,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List purges and deletes of the last 30 days, newest first: who asked, when, and for what."""
+    settings = settings_of_existing(config, data)
+
+    async def read() -> list[LoggedPurge]:
+        async with open_remembering(settings) as remembering:
+            namespace = await namespace_of(remembering.keys, account, mode)
+            found: list[LoggedPurge] = []
+            cursor: int | None = None
+            while len(found) < limit:
+                page, cursor = await remembering.store.purges(
+                    namespace, cursor, min(_PAGE, limit - len(found))
+                )
+                found += page
+                if cursor is None:
+                    break
+            return found
+
+    table = Table("id", "when", "by", "filter", "purged", "swept")
+    for purge in run(read()):
+        swept = "yes" if purge.swept >= 1 else f"{purge.swept:.0%}"
+        table.add_row(
+            purge.id, iso_seconds(purge.at), purge.by, _spelled(purge.which), str(purge.count), swept
+        )
+    show(table)
+
+
+def _spelled(which: PurgeFilter) -> str:
+    """Spell a filter by the options that ask for it."""
+    words = [f"--key {key}" for key in (which.keys or ())[:_KEYS_SHOWN]]
+    if which.keys is not None and len(which.keys) > _KEYS_SHOWN:
+        words.append(f"(and {len(which.keys) - _KEYS_SHOWN} more keys)")
+    if which.url is not None:
+        words.append(f"--url {which.url.pattern}")
+    if which.pattern is not None:
+        words.append(f"--pattern {which.pattern.pattern}")
+    if which.before is not None:
+        words.append(f"--before {which.before.isoformat().replace('+00:00', 'Z')}")
+    if which.everything and which.url is None:
+        words.append("--all")
+    return " ".join(words)
 
 
 def _request(**filters: object) -> PurgeRequest:

@@ -58,10 +58,12 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                 base_url=BaseUrl(settings.public_url, settings.host, port),
                 clock=utc_now,
             )
+            kept = service.remembering
+            repeats = Repeats(kept.version, kept.hot, kept.room.touched, utc_now)
             server = _Server(
                 uvicorn.Config(
                     build_app(parts),
-                    http=front(Repeats(service.remembering.version, service.remembering.hot, utc_now)),
+                    http=front(repeats),
                     proxy_headers=False,
                     ws="none",
                     lifespan="off",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from calotype.cache.entry import Birth, Namespace, Seq
-from calotype.cache.errors import StoreUnavailable
+from calotype.cache.errors import NotCached, StoreUnavailable
 from calotype.cache.fill import Fills
 from calotype.cache.freshness import Hit, Miss
 from calotype.cache.key import KeyMaker, negative_hash
@@ -34,6 +34,8 @@ class TakeRequest:
     capture: ParsedCapture
     wishes: CacheWishes
     deadline: Deadline
+    only_if_cached: bool = False
+    """A stored picture or none: the browser is not asked."""
 
 
 class Shots:
@@ -55,10 +57,13 @@ class Shots:
         """Return the picture that asked asks for.
 
         Raises CaptureError or QueueFull when there is none to be had; such a failure is shared with
-        all who waited for it, and never stored.
+        all who waited for it, and never stored. Who asks only for what is cached gets NotCached or
+        StoreUnavailable instead.
         """
         origin = self._origin(asked)
         if not asked.wishes.enabled:
+            if asked.only_if_cached:
+                raise NotCached
             return await self._uncached(asked, origin, Forward.BYPASS, None)
         try:
             # The arrival comes first: a purge between it and the look-up must count as later than us.
@@ -68,10 +73,14 @@ class Shots:
                 case Shot():
                     return found
                 case Forward():
+                    if asked.only_if_cached:
+                        raise NotCached
                     return await self._filled(asked, origin, arrived, found)
                 case unreachable:
                     assert_never(unreachable)
         except StoreUnavailable as exc:
+            if asked.only_if_cached:
+                raise
             _log.error("answering without the cache: %s", exc)
             return await self._uncached(asked, origin, Forward.MISS, exc.detail)
 

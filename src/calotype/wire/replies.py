@@ -72,3 +72,77 @@ class DeleteReply(msgspec.Struct, kw_only=True):
 
     deleted: bool
     key: str
+
+
+class CacheItem(msgspec.Struct, kw_only=True):
+    """An entry of the cache, in a list."""
+
+    key: str
+    target_url: str
+    """The page's; about:blank for html without a base."""
+    url: str
+    """The picture's, which needs no key."""
+    created_at: str
+    expires_at: str
+    size: int
+    format: str
+
+
+class CacheList(msgspec.Struct, kw_only=True):
+    """A page of the cache; cursor leads to the next one, and is null on the last."""
+
+    entries: list[CacheItem]
+    cursor: str | None
+
+
+class EntryReply(CacheItem, kw_only=True):
+    """An entry of the cache, told in full but for its bytes."""
+
+    width: int
+    height: int
+    etag: str
+    """As the header spells it, quotes included."""
+    sha256: str
+    """In hex."""
+    render_ms: int
+    http_status: int | None
+    final_url: str | None
+    title: str
+    storage_path: str
+    age: int
+    """Seconds since it was stored."""
+    ttl_left: int
+    """Whole seconds until it is gone."""
+
+
+class LoggedFilter(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The filters that a purge was asked for with."""
+
+    keys: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a list of purges the first few."""
+    key_count: int | msgspec.UnsetType = msgspec.UNSET
+    pattern: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    before: str | msgspec.UnsetType = msgspec.UNSET
+    all: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class LoggedPurgeReply(msgspec.Struct, kw_only=True):
+    """A purge or delete, as the audit trail tells it."""
+
+    purge_id: str
+    created_at: str
+    by: str | None
+    """Id of the key that asked, or `cli`."""
+    filter: LoggedFilter
+    purged: int
+    swept: bool
+    """Whether the entries' space is free again; they could not be had from the first."""
+    sweep_progress: float
+
+
+class PurgeList(msgspec.Struct, kw_only=True):
+    """A page of the audit trail; cursor leads to the next one, and is null on the last."""
+
+    purges: list[LoggedPurgeReply]
+    cursor: str | None

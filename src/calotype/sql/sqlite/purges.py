@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from calotype.cache.entry import Namespace, Seq
+from calotype.cache.entry import CacheEntry, Namespace, Seq
+from calotype.cache.errors import EntryNotFound, PreconditionFailed
 from calotype.cache.ports import Swept
-from calotype.cache.purge import Purge, PurgeFilter, PurgeRecord
+from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 from calotype.clock import to_ms
-from calotype.sql.rows import ENTRY_FROM, VISIBLE, filter_text, ns_number, record_of
+from calotype.sql.rows import ENTRY_COLUMNS, ENTRY_FROM, VISIBLE, entry_of, filter_text, ns_number, record_of
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.outbox import remove_entries
 from calotype.sql.sqlite.selection import (
@@ -22,6 +23,7 @@ from calotype.sql.sqlite.selection import (
     ranges,
     select_entries,
 )
+from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, trim
 
 DELETED_AT_ONCE = 500
 """Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times a mark."""
@@ -30,6 +32,7 @@ _SWEEP_CHUNK = 500
 _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
+_FRESH = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.id = ? AND e.drop_after > ?"  # noqa: S608
 _LOG_SINCE = "SELECT seq, filter FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
 _FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
 
@@ -53,14 +56,47 @@ class SqlitePurgeLog:
         return self._database.read(lambda connection: records_since(connection, ns_number(namespace), seq))
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, dry_run: bool = False
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
     ) -> Purge:
         """See PurgeLog."""
         ns, now_ms = ns_number(namespace), to_ms(now)
         return await self._database.write(
-            lambda connection: _purge(connection, ns, which, now_ms, dry_run=dry_run),
+            lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run),
             durable=not dry_run,
         )
+
+    async def delete_if(
+        self,
+        namespace: Namespace,
+        address: str,
+        now: datetime,
+        condition: Callable[[CacheEntry], bool],
+        *,
+        by: str,
+    ) -> None:
+        """See PurgeLog."""
+        ns, now_ms = ns_number(namespace), to_ms(now)
+
+        def delete(connection: sqlite3.Connection) -> None:
+            row = connection.execute(_FRESH, (named(connection, ns, address), now_ms)).fetchone()
+            if row is None:
+                raise EntryNotFound(address)
+            if not condition(entry_of(row)):
+                raise PreconditionFailed
+            _purge(connection, ns, PurgeFilter(keys=(address,)), now_ms, by=by, dry_run=False)
+
+        await self._database.write(delete, durable=True)
+
+    async def describe(self, namespace: Namespace, purge_id: str) -> LoggedPurge | None:
+        """See PurgeLog. Never suspends."""
+        return self._database.read(lambda connection: logged(connection, ns_number(namespace), purge_id))
+
+    async def page(
+        self, namespace: Namespace, before: int | None, limit: int
+    ) -> tuple[list[LoggedPurge], int | None]:
+        """See PurgeLog."""
+        ns = ns_number(namespace)
+        return await self._database.write(lambda connection: logged_page(connection, ns, before, limit))
 
     async def sweep(self, now: datetime) -> Swept:
         """See PurgeLog."""
@@ -76,7 +112,7 @@ class SqlitePurgeLog:
 
 
 def _purge(
-    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, dry_run: bool
+    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, by: str, dry_run: bool
 ) -> Purge:
     connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
     bump = 0 if dry_run else 1
@@ -100,8 +136,9 @@ def _purge(
             _mark(connection, whenever, which, seq)
             begin_pass(connection, now_ms)
         connection.execute(
-            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted) VALUES (?, ?, ?, ?, ?, ?)",
-            (ns, seq, purge_id, now_ms, filter_text(which), count),
+            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted, actor, swept) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (ns, seq, purge_id, now_ms, filter_text(which), count, by, few),
         )
     return Purge(id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run)
 
@@ -140,6 +177,7 @@ def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
 
 
 def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
+    more_to_trim = trim(connection, now_ms)
     blobs = connection.execute(
         "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
     ).fetchall()
@@ -149,7 +187,7 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
         due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
     cursor, until, _ = due
     if cursor >= until:
-        return Swept(0, tuple(blobs), more=len(blobs) == _SWEEP_CHUNK)
+        return Swept(0, tuple(blobs), more=more_to_trim or len(blobs) == _SWEEP_CHUNK)
     rows = connection.execute(
         f"SELECT {_GONE}, e.drop_after > ? AND {VISIBLE} FROM {ENTRY_FROM} "  # noqa: S608
         "WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
@@ -159,4 +197,7 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     remove_entries(connection, gone, now_ms)
     reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
     connection.execute("UPDATE sweep SET cursor = ?", (reached,))
-    return Swept(len(gone), tuple(blobs), more=reached < until or len(blobs) == _SWEEP_CHUNK)
+    if reached >= until:
+        mark_swept(connection)
+    more = more_to_trim or reached < until or len(blobs) == _SWEEP_CHUNK
+    return Swept(len(gone), tuple(blobs), more=more)

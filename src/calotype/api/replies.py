@@ -1,0 +1,81 @@
+"""Values -> the JSON that tells them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from starlette.responses import Response
+
+from calotype.api.respond import etag, public_url
+from calotype.cache.entry import CacheEntry
+from calotype.cache.purge import LoggedPurge, PurgeFilter
+from calotype.cache.url_key import url_of_key
+from calotype.clock import iso_seconds
+from calotype.wire.replies import CacheItem, EntryReply, LoggedFilter, LoggedPurgeReply
+
+_SECOND = timedelta(seconds=1)
+
+
+def json_reply(reply: msgspec.Struct) -> Response:
+    """Return reply as a response that nobody keeps."""
+    return Response(
+        msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
+    )
+
+
+def cache_item(entry: CacheEntry, base_url: str) -> CacheItem:
+    """Return entry as a listing shows it."""
+    return CacheItem(
+        key=entry.key,
+        target_url=url_of_key(entry.url_key),
+        url=public_url(entry, base_url),
+        created_at=iso_seconds(entry.birth.at),
+        expires_at=iso_seconds(entry.fresh_until),
+        size=entry.size_bytes,
+        format=entry.format.value,
+    )
+
+
+def entry_reply(entry: CacheEntry, now: datetime, base_url: str) -> EntryReply:
+    """Return all that is known of entry, as of now."""
+    return EntryReply(
+        **msgspec.structs.asdict(cache_item(entry, base_url)),
+        width=entry.width_px,
+        height=entry.height_px,
+        etag=etag(entry.sha256),
+        sha256=entry.sha256.hex(),
+        render_ms=entry.render_ms,
+        http_status=entry.verdict.http_status,
+        final_url=entry.verdict.final_url,
+        title=entry.verdict.title,
+        storage_path=entry.path,
+        age=max(0, (now - entry.stored_at) // _SECOND),
+        ttl_left=max(0, (entry.fresh_until - now) // _SECOND),
+    )
+
+
+def logged_purge(purge: LoggedPurge, most_keys: int | None = None) -> LoggedPurgeReply:
+    """Return purge as the audit trail tells it, with no more than most_keys of the keys it named."""
+    return LoggedPurgeReply(
+        purge_id=purge.id,
+        created_at=iso_seconds(purge.at),
+        by=purge.by or None,
+        filter=_filter(purge.which, most_keys),
+        purged=purge.count,
+        swept=purge.swept >= 1,
+        sweep_progress=round(purge.swept, 3),
+    )
+
+
+def _filter(which: PurgeFilter, most_keys: int | None) -> LoggedFilter:
+    absent = msgspec.UNSET
+    return LoggedFilter(
+        keys=absent if which.keys is None else list(which.keys[:most_keys]),
+        key_count=absent if which.keys is None else len(which.keys),
+        pattern=absent if which.pattern is None else which.pattern.pattern,
+        url=absent if which.url is None else which.url.pattern,
+        before=absent if which.before is None else which.before.isoformat().replace("+00:00", "Z"),
+        # url: "*" means everything too, and is what was asked for.
+        all=True if which.everything and which.url is None else absent,
+    )
