@@ -296,8 +296,9 @@ class TestStores:
             shots = await asyncio.gather(*(studio.take(url(number)) for number in range(100)))
             watching.cancel()
 
-            assert 15 <= most <= 20
+            assert most <= 20
             assert {shot.detail for shot in shots} <= {None, "no-room"}
+            assert sum(shot.stored for shot in shots) >= 10
             assert (await studio.take(url("after"))).stored
 
     async def test_where_no_room_can_be_made_the_picture_is_served_and_not_stored(self, tmp_path, clock):

@@ -152,7 +152,7 @@ class Room:
         self._ledger, self._limits, self._free_bytes, self._clock = ledger, limits, free_bytes, clock
         self.touched = Touched()
         self._ghosts = Ghosts(min(max(limits.max_bytes // _BYTES_PER_GHOST, _FEWEST_GHOSTS), _MOST_GHOSTS))
-        self._hand_moves = asyncio.Lock()
+        self._door, self._hand_moves = asyncio.Lock(), asyncio.Lock()
         self._evicting = False
         self._reserved_bytes = 0
         self._let_go: deque[tuple[datetime, int]] = deque()
@@ -168,23 +168,27 @@ class Room:
         if self._free() - self._reserved_bytes - held < self._limits.min_free_bytes:
             yield NoRoom()
             return
-        self._reserved_bytes += held
+        if not await self._admit(held):
+            yield NoRoom()
+            return
         try:
-            yield None if await self._fits() else NoRoom()
+            yield None
         finally:
             self._reserved_bytes -= held
 
-    async def _fits(self) -> bool:
-        """Say whether what is reserved fits beside what is stored, after a bounded attempt to make it fit."""
-        for _ in range(_STEPS_PER_STORE):
-            missing = self._missing_bytes()
-            if missing <= 0:
-                return True
-            await self._move_hand(missing)
-        return self._missing_bytes() <= 0
-
-    def _missing_bytes(self) -> int:
-        return self._ledger.usage().used_bytes + self._reserved_bytes - self._limits.max_bytes
+    async def _admit(self, held: int) -> bool:
+        """Reserve held bytes beside what is stored and reserved, after a bounded attempt to make them fit."""
+        # One after the other: together, each would evict for all the others as well.
+        async with self._door:
+            for steps_left in reversed(range(_STEPS_PER_STORE + 1)):
+                used = self._ledger.usage().used_bytes
+                missing = used + self._reserved_bytes + held - self._limits.max_bytes
+                if missing <= 0:
+                    self._reserved_bytes += held
+                    return True
+                if steps_left:
+                    await self._move_hand(missing)
+        return False
 
     async def run(self) -> None:
         """Keep to the bounds until cancelled."""

@@ -18,7 +18,7 @@ CREATE TRIGGER room_taken AFTER INSERT ON entry BEGIN
   UPDATE room SET
     entries = entries + 1,
     used = used + (new.size + 4095) / 4096 * 4096,
-    probation = probation + (new.id > boundary) * ((new.size + 4095) / 4096 * 4096);
+    probation = probation + (new.size + 4095) / 4096 * 4096;  -- ids only grow
 END;
 
 CREATE TRIGGER room_given_back AFTER DELETE ON entry BEGIN
