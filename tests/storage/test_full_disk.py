@@ -57,7 +57,9 @@ def sqlite_error(code):
 async def service(disk):
     renderer = CannedRenderer()
     renderer.picture_bytes = PICTURE_BYTES
-    async with open_service(load_settings({"data": str(disk.data)}, {}), renderer) as service:
+    async with open_service(
+        load_settings({"data": str(disk.data)}, {"CALOTYPE_CACHE_MIN_FREE": "0"}), renderer
+    ) as service:
         yield service
 
 
@@ -232,7 +234,7 @@ class TestEveryStep:
 
 class TestTheBallast:
     async def test_it_is_laid_with_the_first_picture_and_gone_with_the_server(self, disk):
-        settings = load_settings({"data": str(disk.data)}, {})
+        settings = load_settings({"data": str(disk.data)}, {"CALOTYPE_CACHE_MIN_FREE": "0"})
         async with open_service(settings, CannedRenderer()) as service:
             await take(service, "https://example.com/")
             assert (disk.data / "ballast").exists()

@@ -81,7 +81,9 @@ async def test_whenever_the_process_is_killed_the_next_start_finds_all_it_acknow
     assert len(files_aside(folder)) == (1 if point in LEFT_ASIDE else 0)
 
     renderer = CannedRenderer()
-    async with open_service(load_settings({"data": str(folder)}, {}), renderer) as service:
+    async with open_service(
+        load_settings({"data": str(folder)}, {"CALOTYPE_CACHE_MIN_FREE": "0"}), renderer
+    ) as service:
         # No row without its blob, whole.
         there = entries(service)
         assert len(there) == FATAL + (point is Point.COMMIT_AFTER)
@@ -117,7 +119,9 @@ async def test_a_start_removes_what_was_left_half_written_an_hour_ago_by_itself(
     for path, age_s in ((old, 3700), (young, 3500)):
         path.write_bytes(b"half")
         os.utime(path, (0, time.time() - age_s))
-    async with open_service(load_settings({"data": str(tmp_path / "data")}, {}), CannedRenderer()) as service:
+    async with open_service(
+        load_settings({"data": str(tmp_path / "data")}, {"CALOTYPE_CACHE_MIN_FREE": "0"}), CannedRenderer()
+    ) as service:
         await service.remembering.reconciler.step()
 
     assert (old.exists(), young.exists()) == (False, True)
@@ -129,7 +133,9 @@ async def test_a_refresh_that_is_killed_leaves_the_old_picture_or_the_new_one(tm
     acknowledged = store_until_killed(folder, [PAGES[0], f"refresh {PAGES[0]}"], f"{point}@2")
     assert list(acknowledged) == PAGES[:1]
 
-    async with open_service(load_settings({"data": str(folder)}, {}), CannedRenderer()) as service:
+    async with open_service(
+        load_settings({"data": str(folder)}, {"CALOTYPE_CACHE_MIN_FREE": "0"}), CannedRenderer()
+    ) as service:
         (entry,) = entries(service)
         opened = await service.remembering.store.open(HERE, entry.key)
         assert opened is not None
@@ -139,7 +145,7 @@ async def test_a_refresh_that_is_killed_leaves_the_old_picture_or_the_new_one(tm
 async def test_after_a_crash_a_bit_that_has_flipped_is_found_before_it_is_served(tmp_path, caplog):
     folder = tmp_path / "data"
     acknowledged = store_until_killed(folder, PAGES, f"{Point.BLOB_OPENED}@{FATAL + 1}")
-    settings = load_settings({"data": str(folder)}, {})
+    settings = load_settings({"data": str(folder)}, {"CALOTYPE_CACHE_MIN_FREE": "0"})
     async with open_service(settings, renderer := CannedRenderer()) as service:
         flipped = next(entry for entry in entries(service) if entry.key == acknowledged[PAGES[1]][0])
         path = folder / "blobs" / flipped.blob_id[:2] / flipped.blob_id[2:4] / flipped.blob_id

@@ -44,7 +44,9 @@ async def main(folder: str) -> None:
     """Take what is asked for until standard input ends."""
     renderer = CannedRenderer()
     renderer.picture_bytes = PICTURE_BYTES
-    async with open_service(load_settings({"data": folder}, {}), renderer) as service:
+    async with open_service(
+        load_settings({"data": folder}, {"CALOTYPE_CACHE_MIN_FREE": "0"}), renderer
+    ) as service:
         while asked := (await asyncio.to_thread(sys.stdin.readline)).split():
             shot = await take(service, asked[-1], refresh=asked[0] == "refresh")
             digest = hashlib.sha256(shot.opened.data).hexdigest()
