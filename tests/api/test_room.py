@@ -25,3 +25,10 @@ async def test_a_picture_that_has_no_room_is_served_and_says_so(tmp_path, settin
             assert "x-cache-url" not in reply.headers
         assert len(bench.renderer.renders) == 2
         assert (await bench.service.remembering.store.stats()).entries == 0
+
+
+async def test_a_disk_that_is_too_full_to_store_on_is_told_to_the_operator(tmp_path, caplog):
+    async with a_bench(tmp_path, CALOTYPE_CACHE_MIN_FREE="1024TiB") as bench:
+        await bench.client.post("/v1/screenshot", json={"url": "https://example.com/"})
+
+    assert "CALOTYPE_CACHE_MIN_FREE" in caplog.text

@@ -165,7 +165,14 @@ class Room:
             yield TooLarge()
             return
         # Eviction frees the disk only a minute later, so this store cannot wait for it.
-        if self._free() - self._reserved_bytes - held < self._limits.min_free_bytes:
+        free = self._free()
+        if free - self._reserved_bytes - held < self._limits.min_free_bytes:
+            _log.warning(
+                "a picture was not stored: %d bytes are free on its disk, and %d are to stay so "
+                "(CALOTYPE_CACHE_MIN_FREE)",
+                free,
+                self._limits.min_free_bytes,
+            )
             yield NoRoom()
             return
         if not await self._admit(held):
