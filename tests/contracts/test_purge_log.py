@@ -17,6 +17,7 @@ from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.purge import MAX_KEYS, PurgeFilter, PurgeRecord
 from calotype.cache.url_key import NO_URL_KEY
 from calotype.capture.output import ImageFormat
+from calotype.sql.sqlite import purges as sqlite_purges
 from tests.support.adapters import pages
 from tests.support.builders import HERE, THERE, TRIAL, an_id, an_origin
 from tests.support.clock import NOON
@@ -406,3 +407,20 @@ async def test_a_sweep_in_two_processes_frees_each_entry_once(both):
             break
 
     assert (await there.index.stats(None)).blobs_to_delete == MANY
+
+
+async def test_purges_that_keep_coming_do_not_keep_the_sweep_from_its_end(adapters, monkeypatch):
+    monkeypatch.setattr(sqlite_purges, "DELETED_AT_ONCE", -1)
+    monkeypatch.setattr(sqlite_purges, "_SWEEP_CHUNK", 2)
+    await adapters.keep_many(pages(4, "https://stays.example/", "s"))
+    for n in range(10):
+        await adapters.keep(an_origin(f"k{n}", f"https://example.com/{n}"))
+    freed = 0
+    for n in range(10):
+        await adapters.purge(PurgeFilter(url=UrlGlob(f"https://example.com/{n}")))
+        freed += (await adapters.purges.sweep(adapters.clock())).entries
+    assert freed >= 5
+    while (swept := await adapters.purges.sweep(adapters.clock())).more:
+        freed += swept.entries
+
+    assert freed + swept.entries == 10

@@ -108,5 +108,6 @@ CREATE TABLE sweep (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   cursor INTEGER NOT NULL,                  -- rows up to this id have been looked at in this pass
   until INTEGER NOT NULL,                   -- the pass ends here
+  again INTEGER NOT NULL DEFAULT 0,         -- then rows up to this id are looked at once more
   started_ms INTEGER NOT NULL
 ) STRICT;

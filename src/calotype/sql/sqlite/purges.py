@@ -33,6 +33,7 @@ _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
 _FRESH = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.id = ? AND e.drop_after > ?"  # noqa: S608
+_DUE = "SELECT cursor, until, started_ms, again FROM sweep"
 _LOG_SINCE = "SELECT seq, filter FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
 _FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
 
@@ -168,12 +169,21 @@ def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilt
 
 
 def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
-    """Let the sweeps to come look at every row there is now."""
-    connection.execute(
-        "INSERT OR REPLACE INTO sweep(id, cursor, until, started_ms) "
-        "VALUES (1, 0, (SELECT coalesce(max(id), 0) FROM entry), ?)",
-        (now_ms,),
-    )
+    """Let the sweeps to come look at every row there is now.
+
+    A pass that is under way is not started over, or frequent purges would keep it from ever reaching
+    its end: it goes on, and what it has passed already gets another look after that.
+    """
+    going_on = connection.execute(
+        "UPDATE sweep SET again = cursor, until = (SELECT max(id) FROM entry) "
+        "WHERE cursor < until AND until <= (SELECT max(id) FROM entry)"
+    ).rowcount
+    if not going_on:
+        connection.execute(
+            "INSERT OR REPLACE INTO sweep(id, cursor, until, started_ms) "
+            "VALUES (1, 0, (SELECT coalesce(max(id), 0) FROM entry), ?)",
+            (now_ms,),
+        )
 
 
 def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
@@ -181,11 +191,11 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     blobs = connection.execute(
         "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
     ).fetchall()
-    due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
+    due = connection.execute(_DUE).fetchone()
     if due is None or (due[0] >= due[1] and now_ms - due[2] >= _SWEEP_EVERY_MS):
         begin_pass(connection, now_ms)
-        due = connection.execute("SELECT cursor, until, started_ms FROM sweep").fetchone()
-    cursor, until, _ = due
+        due = connection.execute(_DUE).fetchone()
+    cursor, until, _, again = due
     if cursor >= until:
         return Swept(0, tuple(blobs), more=more_to_trim or len(blobs) == _SWEEP_CHUNK)
     rows = connection.execute(
@@ -196,7 +206,11 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     gone = [row[:4] for row in rows if not row[4]]
     remove_entries(connection, gone, now_ms)
     reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
-    connection.execute("UPDATE sweep SET cursor = ?", (reached,))
+    if reached >= until and again:
+        reached, until = 0, again
+        connection.execute("UPDATE sweep SET cursor = 0, until = again, again = 0")
+    else:
+        connection.execute("UPDATE sweep SET cursor = ?", (reached,))
     if reached >= until:
         mark_swept(connection)
     more = more_to_trim or reached < until or len(blobs) == _SWEEP_CHUNK

@@ -57,8 +57,8 @@ def _progress(connection: sqlite3.Connection) -> float:
 def mark_swept(connection: sqlite3.Connection) -> None:
     """Note that a pass has come to its end.
 
-    Every purge that leaves entries to the sweep begins the pass anew, so one that ends has met those of
-    all purges there are.
+    A purge that leaves entries to the sweep makes the pass go over all of them, what it had passed
+    already included, so one that ends has met those of all purges there are.
     """
     connection.execute("UPDATE purge_log SET swept = 1 WHERE swept = 0")
 
