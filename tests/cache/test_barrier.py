@@ -107,3 +107,16 @@ def test_only_a_purge_that_leaves_nothing_out_is_total(which, total):
 ])  # fmt: skip
 def test_the_log_gives_a_filter_back_as_it_was(which):
     assert PurgeFilter.from_plain(which.to_plain()) == which
+
+
+@pytest.mark.parametrize("scheme", ["https://", "*://", ""])
+def test_a_password_in_a_url_pattern_is_not_kept_and_the_pattern_matches_as_before(scheme):
+    asked = PurgeFilter(url=UrlGlob(f"{scheme}anna:sesame42@example.com/blog/*@*"))
+    kept = PurgeFilter.from_plain(asked.to_plain())
+
+    assert asked.to_plain()["url"] == f"{scheme}example.com/blog/*@*"
+    assert asked.url is not None
+    assert kept.url is not None
+    for url in ("https://example.com/blog/a@b", "https://example.com/blog/a", "https://example.com/@"):
+        assert asked.url.matches(url) == kept.url.matches(url)
+    assert kept.url.matches("https://example.com/blog/a@b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from calotype.cache.entry import EntryId, Seq, Subject, id_in_address
 from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.clock import from_us, to_us
 
+_CREDENTIALS = re.compile(r"^([^/]*://)?[^/]*@")
 MAX_KEYS = 10_000
 """Keys in one purge; a body of 1 MiB holds more, a transaction should not."""
 
@@ -74,7 +76,7 @@ class PurgeFilter:
         if self.pattern is not None:
             plain["pattern"] = self.pattern.pattern
         if self.url is not None:
-            plain["url"] = self.url.pattern
+            plain["url"] = _without_credentials(self.url.pattern)
         if self.before is not None:
             plain["before_us"] = to_us(self.before)
         if self.everything:
@@ -92,6 +94,13 @@ class PurgeFilter:
             before=from_us(before) if isinstance(before, int) else None,
             everything=bool(plain.get("all")),
         )
+
+
+def _without_credentials(pattern: str) -> str:
+    """Return a URL pattern as it may be kept: who pastes a URL as a pattern may paste a password."""
+    if pattern.startswith("*") and "://" not in pattern:
+        return pattern  # over the whole URL, where credentials never stand
+    return _CREDENTIALS.sub(r"\1", pattern)
 
 
 @dataclass(frozen=True, slots=True)
