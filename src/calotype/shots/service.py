@@ -85,11 +85,12 @@ class Shots:
             return await self._uncached(asked, origin, Forward.MISS, exc.detail)
 
     def _origin(self, asked: TakeRequest) -> Origin:
-        request = asked.capture.request
+        request, custom = asked.capture.request, asked.wishes.key
+        derived = self._keys.identify(asked.namespace, request, None)
         return Origin(
             namespace=asked.namespace,
-            identity=self._keys.identify(asked.namespace, request, asked.wishes.key),
-            content=self._keys.identify(asked.namespace, request, None).id,
+            identity=derived if custom is None else self._keys.identify(asked.namespace, request, custom),
+            content=derived.id,
             url_key=_index_key(request.negative.target),
             format=request.output.format,
             negative=negative_hash(request.negative),
