@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, and no test may depend on that.
+settings.register_profile("calotype", deadline=None)
+settings.load_profile("calotype")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
