@@ -15,8 +15,8 @@ from pathlib import Path
 from benchmarks.faults import BenchmarkFailed
 from calotype.cache.entry import CacheKey, EntryId, Identity, Mode, Namespace
 from calotype.cache.hot import HotBlobs
-from calotype.cache.policy import DEFAULT_TTL_S
-from calotype.cache.ports import HeldBy, Stored
+from calotype.cache.policy import DEFAULT_TTL_S, Lifetime
+from calotype.cache.ports import Lease, Stored
 from calotype.cache.room import Room, RoomLimits, TooLarge, held_bytes
 from calotype.cache.store import CacheStore, Origin
 from calotype.cache.url_key import url_key
@@ -151,9 +151,9 @@ async def _store(store: CacheStore, leases: SqliteLeases, key: str, size: int) -
         render_ms=1,
     )
     lease = await leases.acquire(_HERE, origin.subject(now), now)
-    if isinstance(lease, HeldBy):
+    if not isinstance(lease, Lease):
         raise BenchmarkFailed(f"somebody else renders {key}")
-    outcome = await store.store(lease, store.unstored(lease, origin, capture, DEFAULT_TTL_S))
+    outcome = await store.store(lease, store.unstored(lease, origin, capture, Lifetime(ttl_s=DEFAULT_TTL_S)))
     await leases.release(lease)
     if not isinstance(outcome, Stored | TooLarge):
         raise BenchmarkFailed(f"{key} was not stored: {outcome}")

@@ -29,7 +29,8 @@ from calotype.egress.connect import Connector
 from calotype.egress.proxy import EgressProxy
 from calotype.render.chromium import ChromiumRenderer
 from calotype.settings import Settings
-from calotype.shots.service import Shots
+from calotype.shots.revalidator import Revalidator
+from calotype.shots.service import Shots, failed
 from calotype.shots.shot import Shot
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.entries import SqliteEntryIndex
@@ -136,8 +137,11 @@ async def open_service(
         stack.callback(remembering.ballast.drop)
         if renderer is None:
             renderer = await stack.enter_async_context(open_renderer(settings))
-        fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock)
+        fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock, fails=failed)
         stack.push_async_callback(fills.close)
+        # Captures that nobody waits for leave most of the browser to those that somebody does.
+        revalidator = Revalidator(max(1, settings.browser.concurrency // 4))
+        stack.push_async_callback(revalidator.close)
         sweeping = asyncio.create_task(remembering.sweeper.run(), name="sweeper")
         stack.push_async_callback(_stop, sweeping)
         evicting = asyncio.create_task(remembering.room.run(), name="room")
@@ -147,7 +151,15 @@ async def open_service(
         master_secret = load_master_secret(settings.secret_key, settings.secret_key_file)
         yield Service(
             remembering=remembering,
-            shots=Shots(remembering.store, fills, renderer, KeyMaker(master_secret), settings.cache, clock),
+            shots=Shots(
+                remembering.store,
+                fills,
+                renderer,
+                KeyMaker(master_secret),
+                settings.cache,
+                clock,
+                revalidator,
+            ),
         )
 
 

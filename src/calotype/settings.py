@@ -11,8 +11,9 @@ from pathlib import Path
 
 from calotype.access.master_secret import check_secret
 from calotype.blobs.settings import FilesystemSettings
+from calotype.cache.freshness import Windows
 from calotype.cache.hot import DEFAULT_HOT_BYTES
-from calotype.cache.policy import CachePolicy, HitsWhen
+from calotype.cache.policy import DEFAULT_WINDOWS, MAX_WINDOW_S, CachePolicy, HitsWhen
 from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, RoomLimits
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
@@ -115,6 +116,20 @@ SETTINGS = (
         "on",
         "`on`: an identical request is a hit. `available`: only with cache.available.",
         _hits_when,
+    ),
+    Setting(
+        "cache_swr",
+        "0",
+        "Seconds for which an expired picture is served at once while a new one is made; cache.swr of a "
+        "request overrides it.",
+        lambda text: _whole(text, 0, MAX_WINDOW_S),
+    ),
+    Setting(
+        "cache_sie",
+        "86400",
+        "Seconds for which an expired picture stands in for a capture that fails; cache.sie of a request "
+        "overrides it.",
+        lambda text: _whole(text, 0, MAX_WINDOW_S),
     ),
     Setting(
         "cache_max_bytes",
@@ -270,7 +285,13 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         public_url=None if public_url is None else str(public_url),
         secret_key=None if secret_key is None else str(secret_key),
         hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
-        cache=CachePolicy(hits_when=HitsWhen(str(hits_when))),
+        cache=CachePolicy(
+            hits_when=HitsWhen(str(hits_when)),
+            windows=Windows(
+                swr_s=int(str(get("cache_swr", DEFAULT_WINDOWS.swr_s))),
+                sie_s=int(str(get("cache_sie", DEFAULT_WINDOWS.sie_s))),
+            ),
+        ),
         room=RoomLimits(
             max_bytes=int(str(get("cache_max_bytes", DEFAULT_MAX_BYTES))),
             min_free_bytes=int(str(get("cache_min_free", DEFAULT_MIN_FREE_BYTES))),

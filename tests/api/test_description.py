@@ -35,6 +35,7 @@ async def test_it_tells_all_but_the_bytes(bench, taken):
         "url": taken.headers["x-cache-url"],
         "created_at": "2024-01-15T12:00:00Z",
         "expires_at": got.headers["x-cache-expires"],
+        "stale": False,
         "size": len(a_png(0)),
         "format": "png",
         "width": as_json["width"],

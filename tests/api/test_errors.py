@@ -90,6 +90,7 @@ class TestAFaultDuringACapture:
         assert (await bench.service.remembering.store.stats()).entries == 0
 
         bench.renderer.failing = None
+        bench.clock.advance(seconds=3)
         after = await bench.client.get("/v1/screenshot", params={"url": PAGE})
         assert after.headers["x-cache-status"] == "MISS"
 
@@ -131,8 +132,14 @@ class TestHeaders:
 
         assert int(reply.headers["retry-after"]) > 0
 
-    async def test_other_faults_do_not(self, bench):
-        bench.renderer.failing = RenderTimeout("loading", 1)
+    async def test_so_does_a_failure_until_it_is_forgotten(self, bench):
+        bench.renderer.failing = NavigationFailed(PAGE, "net::ERR_FAILED")
+        reply = await bench.client.post("/v1/screenshot", json={"url": PAGE})
+
+        assert reply.headers["retry-after"] == "3"
+
+    async def test_where_another_try_is_no_use_there_is_none(self, bench):
+        bench.renderer.failing = NothingToShow("The element has no area.")
         reply = await bench.client.post("/v1/screenshot", json={"url": PAGE})
 
         assert "retry-after" not in reply.headers

@@ -118,8 +118,19 @@ async def test_age_and_ttl_of_a_hit_add_up_to_its_life(bench):
     assert hit.headers["cache-status"] == "calotype; hit; ttl=59"
 
 
-async def test_an_expired_entry_is_not_found_and_cannot_be_deleted_or_purged(bench):
-    taken = await take(bench, ttl=1)
+async def test_an_expired_entry_is_not_found_and_can_be_purged_only_while_it_may_serve(bench):
+    taken = await take(bench, ttl=1, sie=60)
+    bench.clock.advance(seconds=60)
+    counting = {"all": True, "dry_run": True}
+    assert await statuses(bench, taken) == {404}
+    assert (await bench.client.post("/v1/cache/purge", json=counting)).json()["purged"] == 1
+    bench.clock.advance(seconds=1)
+
+    assert (await bench.client.post("/v1/cache/purge", json={"all": True})).json()["purged"] == 0
+
+
+async def test_deleting_an_expired_entry_is_404_and_takes_it_all_the_same(bench):
+    taken = await take(bench, ttl=1, sie=60)
     bench.clock.advance(seconds=1)
 
     assert (await bench.client.delete(f"/v1/cache/{taken.headers['x-cache-key']}")).status_code == 404

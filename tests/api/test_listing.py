@@ -49,6 +49,7 @@ class TestItems:
                     "url": taken.headers["x-cache-url"],
                     "created_at": "2024-01-15T12:00:00Z",
                     "expires_at": taken.headers["x-cache-expires"],
+                    "stale": False,
                     "size": len(taken.content),
                     "format": "png",
                 }

@@ -130,6 +130,7 @@ class TestTheReply:
             "url": "https://mysite.com/blog/*",
             "keys": [],
             "dry_run": False,
+            "soft": False,
             "combined": "and",
         }
 

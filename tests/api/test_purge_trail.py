@@ -39,6 +39,7 @@ class TestOnePurge:
             "by": key_id,
             "filter": {"url": "https://mysite.com/*", "before": "2024-01-16T00:00:00Z"},
             "purged": 0,
+            "soft": False,
             "swept": True,
             "sweep_progress": 1.0,
         }

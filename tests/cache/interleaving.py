@@ -14,11 +14,12 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from calotype.cache.early import EarlyRefresh
 from calotype.cache.entry import CacheEntry, CacheKey, EntryId, Identity, Namespace, id_in_address
 from calotype.cache.errors import BlobExists, BlobNotFound, EntryNotFound, StoreUnavailable
 from calotype.cache.fill import Fills
@@ -38,7 +39,8 @@ from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
-from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.revalidator import Revalidator
+from calotype.shots.service import Shots, TakeRequest, failed
 from calotype.shots.shot import Served, Shot
 from calotype.sql.rows import ns_number
 from calotype.sql.settings import SqliteSettings
@@ -112,6 +114,7 @@ class Purging:
     namespace: Namespace
     which: PurgeFilter
     now: datetime
+    soft: bool
 
 
 @dataclass(frozen=True)
@@ -175,10 +178,17 @@ class WatchedPurges(SqlitePurgeLog):
     """Says what it is about to purge or sweep."""
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
+        self,
+        namespace: Namespace,
+        which: PurgeFilter,
+        now: datetime,
+        *,
+        by: str,
+        dry_run: bool = False,
+        soft: bool = False,
     ) -> Purge:
-        self._database.intent = Purging(namespace, which, now)  # type: ignore[attr-defined]
-        return await super().purge(namespace, which, now, by=by, dry_run=dry_run)
+        self._database.intent = Purging(namespace, which, now, soft)  # type: ignore[attr-defined]
+        return await super().purge(namespace, which, now, by=by, dry_run=dry_run, soft=soft)
 
     async def sweep(self, now: datetime) -> Swept:
         self._database.intent = Sweeping(now)  # type: ignore[attr-defined]
@@ -249,9 +259,13 @@ class Process:
         leases = SqliteLeases(self.database)
         blobs = SteppedBlobs(world.disk, self.gate)
         self.store = CacheStore(self.index, purges, blobs, HotBlobs(0), world.clock)
-        self.fills: Fills[Shot] = Fills(leases, purges, world.clock, self.gate.pass_through)
+        self.fills: Fills[Shot] = Fills(leases, purges, world.clock, self.gate.pass_through, fails=failed)
+        self.revalidator = Revalidator(now=lambda: world.clock().timestamp())
         renderer = SteppedRenderer(world, self.gate, self.index)
-        self.shots = Shots(self.store, self.fills, renderer, KEYS, CachePolicy(), world.clock)
+        self.shots = Shots(
+            self.store, self.fills, renderer, KEYS, CachePolicy(), world.clock, self.revalidator,
+            EarlyRefresh(lambda: float(world.rng.random() < 0.5)),
+        )  # fmt: skip
         self.sweeper = Sweeper(purges, blobs, world.clock)
         self.running: list[asyncio.Task[None]] = []
         self.hung_up: set[asyncio.Task[None]] = set()
@@ -263,6 +277,7 @@ class Process:
         for task in self.running:
             task.cancel()
         await asyncio.gather(*self.running, return_exceptions=True)
+        await self.revalidator.close()
         await self.fills.close()
         await self.database.close()
 
@@ -272,7 +287,8 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[Namespace, CacheKey], CacheEntry] = {}
-        self.log: dict[Namespace, list[PurgeFilter]] = {HERE: [], THERE: []}
+        self.log: dict[Namespace, list[tuple[PurgeFilter, bool]]] = {HERE: [], THERE: []}
+        """Filters, and whether the purge was soft."""
         self.broken: list[str] = []
         self.tally: Counter[str] = Counter()
 
@@ -285,16 +301,17 @@ class Model:
         match intent:
             case Storing(entry):
                 self._stored(entry, result)
-            case Purging(namespace, which, now):
+            case Purging(namespace, which, now, soft):
                 assert isinstance(result, Purge)
-                self._purged(namespace, which, now, result)
+                self._purged(namespace, which, now, result, soft)
             case Sweeping(now):
                 self._swept(now, connection)
 
     def _stored(self, entry: CacheEntry, result: object) -> None:
         where = (entry.namespace, entry.key)
         later = self.log[entry.namespace][entry.birth.seq :]
-        barred = any(which.matches(entry.subject) for which in later)
+        matching = [soft for which, soft in later if which.matches(entry.subject)]
+        barred = not all(matching)
         newest = self.entries.get(where)
         if isinstance(result, Barred) != barred:
             self.complain(f"{result} for a render of {entry.key}, born after purge {entry.birth.seq}")
@@ -303,12 +320,17 @@ class Model:
         if isinstance(result, Stored):
             if newest is not None and newest.birth.number > entry.birth.number:
                 self.complain(f"{entry.birth} took the place of {newest.birth}")
-            self.entries[where] = entry
+            self.entries[where] = replace(entry, softened=bool(matching))
         self.tally[type(result).__name__.lower()] += 1
 
-    def _purged(self, namespace: Namespace, which: PurgeFilter, now: datetime, done: Purge) -> None:
+    def _purged(
+        self, namespace: Namespace, which: PurgeFilter, now: datetime, done: Purge, soft: bool
+    ) -> None:
         matching = [entry for entry in self.of(namespace) if which.matches(entry.subject)]
-        counted = [entry for entry in matching if entry.fresh_until > now]
+        if soft:
+            counted = [entry for entry in matching if entry.fresh_until > now and not entry.softened]
+        else:
+            counted = [entry for entry in matching if entry.drop_after > now]
         if done.count != len(counted):
             self.complain(f"counted {done.count} instead of {len(counted)} for {which.to_plain()}")
         names = {entry.key for entry in counted} | {entry.id for entry in counted}
@@ -318,8 +340,10 @@ class Model:
         if not done.dry_run:
             for entry in matching:
                 del self.entries[namespace, entry.key]
-            self.log[namespace].append(which)
-            self.tally["purged"] += done.count
+                if soft:
+                    self.entries[namespace, entry.key] = replace(entry, softened=True)
+            self.log[namespace].append((which, soft))
+            self.tally["softened" if soft else "purged"] += done.count
         if done.seq != len(self.log[namespace]):
             self.complain(f"purge {done.seq} should be number {len(self.log[namespace])}")
 
@@ -330,8 +354,8 @@ class Model:
                 "SELECT 1 FROM entry WHERE ns = ? AND ckey = ?", (ns_number(namespace), key)
             ).fetchone()
             if row is None:
-                if entry.fresh_until > now:
-                    self.complain(f"a sweep took {key}, which had not expired")
+                if entry.drop_after > now:
+                    self.complain(f"a sweep took {key}, which was still of use")
                 del self.entries[namespace, key]
 
     def of(self, namespace: Namespace) -> list[CacheEntry]:
@@ -455,7 +479,7 @@ class World:
 
     async def _drain(self) -> None:
         for turn in range(_DRAIN_ROUNDS):
-            if not any(process.running for process in self._there):
+            if not any(process.running or not process.revalidator.is_idle for process in self._there):
                 break
             process = self.rng.choice(self._there)
             if process.database.queued:
@@ -493,6 +517,8 @@ class World:
             ttl_s=rng.choice([1, 60, 3_600, 86_400, 86_400]),
             refresh=rng.random() < 0.15,
             enabled=rng.random() > 0.05,
+            swr_s=rng.choice([None, None, 0, 60, 3_600]),
+            sie_s=rng.choice([None, None, 0, 60]),
             key=CacheKey("mine") if rng.random() < 0.3 else None,
         )
         rules = ("http_404",) if rng.random() < 0.3 else ()
@@ -513,11 +539,13 @@ class World:
             self._callers.discard(caller)
         self.model.tally[shot.served.value] += 1
         self._note(f"{caller.step}: take {wishes.key or url} {shot.served} {shot.detail or ''}")
-        self._judge(caller, shot.opened, hit=shot.served is Served.HIT)
+        self._judge(caller, shot.opened, shot.served)
+        if FailOn(rules).broken_rule(shot.opened.entry.verdict) is not None:
+            self.model.complain(f"{shot.served} breaks the caller's rules: {shot.opened.entry.verdict}")
         begun = self.renders[shot.opened.data].step
         if (wishes.refresh or not wishes.enabled) and begun < caller.step:
             self.model.complain(f"a refresh asked for in step {caller.step} got a picture of step {begun}")
-        if shot.served is Served.HIT and (wishes.refresh or not wishes.enabled):
+        if shot.served in (Served.HIT, Served.STALE) and (wishes.refresh or not wishes.enabled):
             self.model.complain("a hit for somebody who did not want one")
 
     async def _open(self, process: Process) -> None:
@@ -530,19 +558,20 @@ class World:
         finally:
             self._callers.discard(caller)
         if opened is not None:
-            self._judge(caller, opened, hit=True)
+            self._judge(caller, opened, Served.HIT)
 
     async def _purge(self, process: Process) -> None:
         namespace = self._namespace()
-        which, dry_run = self._filter(namespace), self.rng.random() < 0.1
+        which, dry_run, soft = self._filter(namespace), self.rng.random() < 0.1, self.rng.random() < 0.3
         try:
-            done = await process.store.purge(namespace, which, dry_run=dry_run)
+            done = await process.store.purge(namespace, which, dry_run=dry_run, soft=soft)
         except StoreUnavailable:
             return
-        self._note(f"purge {done.seq} {which.to_plain()} -> {done.count}{' dry' if dry_run else ''}")
+        how = f"{' soft' if soft else ''}{' dry' if dry_run else ''}"
+        self._note(f"purge {done.seq} {which.to_plain()} -> {done.count}{how}")
         if not dry_run:
             self._answered[namespace] = max(self._answered[namespace], done.seq)
-            await self._check_gone(namespace, which, done.seq)
+            await self._check_gone(namespace, which, done.seq, soft)
 
     async def _delete(self, process: Process) -> None:
         namespace = self._namespace()
@@ -593,28 +622,35 @@ class World:
 
     # ---- what must hold
 
-    def _judge(self, caller: Caller, opened: OpenEntry, *, hit: bool) -> None:
-        """No answer shows a page of before a purge answered before the caller asked; no hit has expired."""
+    def _judge(self, caller: Caller, opened: OpenEntry, served: Served) -> None:
+        """No answer shows a page of before a purge answered before the caller asked; no hit has expired.
+
+        What is said to be stale may show one of before a soft purge, and past its time, in its windows.
+        """
         entry, render = opened.entry, self.renders[opened.data]
         namespace = entry.namespace
         if entry.url_key != url_key(render.url):
             self.model.complain(f"{entry.key} says {entry.url_key} and shows {render.url}")
         for seq in range(render.heads[namespace] + 1, caller.answered[namespace] + 1):
-            which = self.model.log[namespace][seq - 1]
-            if which.matches(entry.subject):
+            which, soft = self.model.log[namespace][seq - 1]
+            if which.matches(entry.subject) and not (soft and served is Served.STALE):
                 self.model.complain(
                     f"stale: asked in step {caller.step}, after purge {seq} {which.to_plain()}, "
                     f"and got a picture of {render.url} of step {render.step}, "
                     f"after purge {render.heads[namespace]}"
                 )
-        if hit and entry.fresh_until <= caller.earliest:
+        if served is Served.HIT and (entry.fresh_until <= caller.earliest or entry.softened):
             self.model.complain(f"a hit on {entry.key}, which expired at {entry.fresh_until}")
+        if served is Served.STALE and entry.drop_after <= caller.earliest:
+            self.model.complain(f"served {entry.key}, whose windows ended at {entry.drop_after}")
 
-    async def _check_gone(self, namespace: Namespace, which: PurgeFilter, seq: int) -> None:
-        """Once a purge is answered no process finds what it matched."""
+    async def _check_gone(self, namespace: Namespace, which: PurgeFilter, seq: int, soft: bool) -> None:
+        """Once a purge is answered no process finds what it matched (soft: finds it fresh)."""
         for process in self._there:
             for entry in [await process.index.find(namespace, name.key) for name in self._names(namespace)]:
-                if entry is not None and entry.birth.seq < seq and which.matches(entry.subject):
+                if entry is None or (soft and entry.softened):
+                    continue
+                if entry.birth.seq < seq and which.matches(entry.subject):
                     self.model.complain(f"{entry.key} is still found after purge {seq} {which.to_plain()}")
 
     def _names(self, namespace: Namespace) -> list[Identity]:

@@ -187,13 +187,19 @@ async def test_a_caller_may_leave_at_any_moment_and_no_lease_stays_behind(fills,
     assert work.running == 0
 
 
-async def test_a_failure_is_raised_to_everybody_who_waited_and_to_nobody_later(fills, work):
+async def test_a_failure_is_raised_to_everybody_who_waited_and_to_those_who_come_right_after(
+    fills, work, clock
+):
     burst = [ask(fills, work) for _ in range(5)]
     await work.began.acquire()
     work.fail(FAILED)
     outcomes = await asyncio.gather(*burst, return_exceptions=True)
     assert outcomes == [FAILED] * 5
 
+    clock.advance(seconds=2.999)
+    with pytest.raises(NavigationFailed, match=str(FAILED)):
+        await ask(fills, work)
+    clock.advance(seconds=0.001)
     later = ask(fills, work)
     await work.began.acquire()
     work.finish(1)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from calotype.cache.freshness import Hit, Miss, classify
-from calotype.cache.policy import MAX_TTL_S, CachePolicy, CacheWishes, HitsWhen, expiry, parse_wishes
+from calotype.cache.freshness import Hit, Miss, Stale, Windows, classify
+from calotype.cache.policy import (
+    MAX_TTL_S,
+    MAX_WINDOW_S,
+    CachePolicy,
+    CacheWishes,
+    HitsWhen,
+    Lifetime,
+    expiry,
+    parse_wishes,
+)
 from calotype.capture.errors import InvalidRequest
 from tests.support.builders import an_entry
 from tests.support.clock import NOON
@@ -28,6 +38,84 @@ TICK = timedelta(microseconds=1)
 )
 def test_an_entry_is_a_hit_until_the_instant_its_lifetime_ends(now, worth):
     assert classify(ENTRY, now) == worth
+
+
+WINDOWED = replace(ENTRY, swr_s=10, sie_s=30)
+END = ENTRY.fresh_until
+
+
+@pytest.mark.parametrize(
+    ("now", "worth"),
+    [
+        (END - TICK, Hit(WINDOWED)),
+        (END, Stale(WINDOWED)),
+        (END + timedelta(seconds=10) - TICK, Stale(WINDOWED)),
+        (END + timedelta(seconds=10), Miss(expired=True, fallback=WINDOWED)),
+        (END + timedelta(seconds=30) - TICK, Miss(expired=True, fallback=WINDOWED)),
+        (END + timedelta(seconds=30), Miss(expired=True)),
+    ],
+)
+def test_past_its_lifetime_it_serves_while_revalidated_and_then_in_case_of_an_error(now, worth):
+    assert classify(WINDOWED, now) == worth
+
+
+@pytest.mark.parametrize(
+    ("accepted", "worth"),
+    [
+        (Windows(swr_s=5, sie_s=5), Stale(WINDOWED)),
+        (Windows(swr_s=4, sie_s=5), Miss(expired=True, fallback=WINDOWED)),
+        (Windows(swr_s=0, sie_s=4), Miss(expired=True)),
+        (Windows(swr_s=99, sie_s=0), Stale(WINDOWED)),
+        (Windows(swr_s=0, sie_s=0), Miss(expired=True)),
+    ],
+)
+def test_a_caller_may_accept_less_than_was_granted_but_not_more(accepted, worth):
+    assert classify(WINDOWED, END + timedelta(seconds=5) - TICK, accepted) == worth
+    assert classify(ENTRY, END, Windows(swr_s=99, sie_s=99)) == Miss(expired=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "accepted", "worth"),
+    [
+        (NOON, Windows(swr_s=1, sie_s=1), "stale"),
+        (END - TICK, Windows(swr_s=1, sie_s=1), "stale"),
+        (NOON, Windows(swr_s=0, sie_s=1), "fallback"),
+        (NOON, Windows(swr_s=0, sie_s=0), "nothing"),
+        (END, Windows(swr_s=1, sie_s=1), "nothing"),
+    ],
+)
+def test_what_a_soft_purge_made_stale_serves_as_such_for_the_rest_of_its_lifetime(now, accepted, worth):
+    softened = replace(ENTRY, softened=True)
+
+    assert (
+        classify(softened, now, accepted)
+        == {
+            "stale": Stale(softened),
+            "fallback": Miss(expired=True, fallback=softened),
+            "nothing": Miss(expired=True),
+        }[worth]
+    )
+
+
+def test_a_row_is_of_use_until_the_later_of_its_windows_ends():
+    assert WINDOWED.drop_after == END + timedelta(seconds=30)
+    assert replace(WINDOWED, swr_s=40).drop_after == END + timedelta(seconds=40)
+    assert ENTRY.drop_after == END
+
+
+def test_windows_that_a_request_does_not_name_are_the_operators():
+    policy = CachePolicy(windows=Windows(swr_s=1, sie_s=2))
+
+    assert CacheWishes().lifetime(policy) == Lifetime(ttl_s=86_400, windows=Windows(swr_s=1, sie_s=2))
+    assert CacheWishes(swr_s=0, sie_s=9).lifetime(policy).windows == Windows(swr_s=0, sie_s=9)
+    assert CachePolicy().windows == Windows(swr_s=0, sie_s=86_400)
+
+
+@pytest.mark.parametrize("name", ["swr", "sie"])
+@pytest.mark.parametrize("value", [-1, MAX_WINDOW_S + 1, 0.5, "60", True])
+def test_a_window_out_of_bounds_is_refused_by_name(name, value):
+    with pytest.raises(InvalidRequest, match=f"cache.{name} is .* it must be a whole number from 0 to"):
+        parse_wishes({name: value})
 
 
 def test_no_entry_is_a_miss_that_says_nothing_has_expired():

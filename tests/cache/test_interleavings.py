@@ -12,6 +12,7 @@ from collections import Counter
 
 import pytest
 
+from calotype.cache import early
 from calotype.sql.sqlite import purges
 from tests.cache.interleaving import World
 
@@ -27,6 +28,7 @@ async def explore(folder, processes, seed):
         # There are few entries, so what purges and sweeps do with many must begin sooner.
         patch.setattr(purges, "DELETED_AT_ONCE", draw.choice([500, 1, -1]))
         patch.setattr(purges, "_SWEEP_CHUNK", draw.choice([500, 1, 2]))
+        patch.setattr(early, "HOT_HITS", 1)
         try:
             return await World(seed, folder, processes).run(steps=draw.choice([40, 100, 100, 200]))
         finally:
@@ -48,7 +50,7 @@ async def test_no_interleaving_shows_what_was_purged_or_has_expired(tmp_path, pr
         tally += await explore(tmp_path, processes, seed)
 
     # A driver that never gets anywhere proves nothing.
-    for what in ("hit", "miss", "collapsed", "stored", "barred", "purged", "crashes"):
+    for what in ("hit", "miss", "collapsed", "stale", "stored", "barred", "purged", "softened", "crashes"):
         assert tally[what] > SEEDS / 4, told(tally)
 
 

@@ -60,7 +60,6 @@ def test_the_reply_can_echo_what_was_asked_in_its_own_spelling():
         ({"keys": ["a"], "Url": "b"}, "Url"),
         ({"key": "a"}, "key"),
         ({"tags": ["a"]}, "tags"),
-        ({"keys": ["a"], "soft": True}, "soft"),
         ({"keys": None}, "keys"),
         ({"keys": ["a"], "url": None}, "url"),
         ({"keys": ["a"], "dry_run": None}, "dry_run"),

@@ -11,7 +11,7 @@ import pytest
 from calotype.cache.entry import Seq
 from calotype.cache.errors import EntryNotFound, StoreUnavailable
 from calotype.cache.freshness import Hit, Miss
-from calotype.cache.policy import MAX_TTL_S
+from calotype.cache.policy import MAX_TTL_S, Lifetime
 from calotype.cache.ports import Barred, Stored
 from calotype.cache.purge import PurgeFilter
 from calotype.capture.output import ImageFormat
@@ -46,7 +46,7 @@ async def cold(tmp_path, clock):
 async def stored(studio, origin=PAGE, number=0, ttl_s=3600):
     """Store a picture, and return it as an entry with its bytes."""
     lease = await studio.adapters.lease(origin)
-    opened = studio.store.unstored(lease, origin, a_capture(number), ttl_s)
+    opened = studio.store.unstored(lease, origin, a_capture(number), Lifetime(ttl_s=ttl_s))
     assert await studio.store.store(lease, opened) == Stored()
     await studio.adapters.leases.release(lease)
     return opened
@@ -139,7 +139,7 @@ async def test_bytes_that_are_no_png_are_not_kept_as_one(studio, data):
         image=data, format=ImageFormat.PNG, width_px=1, height_px=1, verdict=Verdict(), render_ms=1
     )
     with pytest.raises(StoreUnavailable):
-        await studio.store.store(lease, studio.store.unstored(lease, PAGE, capture, 60))
+        await studio.store.store(lease, studio.store.unstored(lease, PAGE, capture, Lifetime(ttl_s=60)))
 
     assert studio.blob_files() == set()
     assert await studio.store.open(HERE, "k") is None
@@ -160,7 +160,7 @@ async def test_every_format_is_known_by_how_it_begins(cold, image_format, data, 
     capture = Capture(
         image=data, format=image_format, width_px=1, height_px=1, verdict=Verdict(), render_ms=1
     )
-    opened = cold.store.unstored(lease, origin, capture, 60)
+    opened = cold.store.unstored(lease, origin, capture, Lifetime(ttl_s=60))
     if fits:
         assert await cold.store.store(lease, opened) == Stored()
         assert await cold.store.open(HERE, "k") == opened
@@ -171,7 +171,7 @@ async def test_every_format_is_known_by_how_it_begins(cold, image_format, data, 
 
 async def test_a_refused_store_takes_its_bytes_back(studio):
     lease = await studio.adapters.lease(PAGE)
-    opened = studio.store.unstored(lease, PAGE, a_capture(), 60)
+    opened = studio.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
     await studio.store.purge(HERE, PurgeFilter(keys=("k",)))
 
     assert await studio.store.store(lease, opened) == Barred(Seq(1))
@@ -180,7 +180,7 @@ async def test_a_refused_store_takes_its_bytes_back(studio):
 
 async def test_a_commit_that_fails_takes_its_bytes_back(studio):
     lease = await studio.adapters.lease(PAGE)
-    opened = studio.store.unstored(lease, PAGE, a_capture(), 60)
+    opened = studio.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
     await studio.adapters.index._database.close()
     with pytest.raises(StoreUnavailable):
         await studio.store.store(lease, opened)
@@ -262,7 +262,7 @@ async def test_what_is_hot_is_served_without_its_file_but_never_after_a_purge(tm
 @pytest.mark.parametrize("turns", [*range(6), 20])
 async def test_a_caller_may_be_cancelled_at_any_moment_and_row_and_bytes_stay_together(cold, turns, times):
     lease = await cold.adapters.lease(PAGE)
-    opened = cold.store.unstored(lease, PAGE, a_capture(), 60)
+    opened = cold.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
     storing = asyncio.create_task(cold.store.store(lease, opened))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -279,7 +279,7 @@ async def test_a_caller_may_be_cancelled_at_any_moment_and_row_and_bytes_stay_to
 
 async def test_a_caller_cancelled_while_its_picture_is_refused_leaves_no_bytes(cold):
     lease = await cold.adapters.lease(PAGE)
-    opened = cold.store.unstored(lease, PAGE, a_capture(), 60)
+    opened = cold.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
     await cold.store.purge(HERE, PurgeFilter(everything=True))
     storing = asyncio.create_task(cold.store.store(lease, opened))
     await asyncio.sleep(0)

@@ -51,7 +51,7 @@ async def test_a_purged_picture_outlives_its_entry_by_the_time_a_reply_takes(stu
 
 
 async def test_an_expired_picture_goes_and_a_fresh_one_stays(studio, clock):
-    await studio.take("https://example.com/brief", ttl_s=60)
+    await studio.take("https://example.com/brief", ttl_s=60, sie_s=0)
     lasting = await studio.take("https://example.com/lasting", ttl_s=86_400)
     clock.advance(hours=2)
     await sweep(studio)

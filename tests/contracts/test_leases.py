@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from calotype.cache.entry import Mode, Namespace
+from calotype.cache.failure import REMEMBERED_FOR, Failure
 from calotype.cache.globs import PathGlob, UrlGlob
-from calotype.cache.ports import HeldBy, Lease, LeaseLost
+from calotype.cache.ports import FailedLately, HeldBy, Lease, LeaseLost
 from calotype.cache.purge import PurgeFilter
 from calotype.sql.sqlite.leases import LEASE_MS
 from tests.support.builders import HERE, an_entry, an_origin
@@ -39,9 +40,12 @@ asyncio.run(hold())
 """
 
 
-async def ask(adapters, origin=PAGE):
+FAILURE = Failure("crash", ("The page",))
+
+
+async def ask(adapters, origin=PAGE, **how):
     now = adapters.clock()
-    return await adapters.leases.acquire(origin.namespace, origin.subject(now), now)
+    return await adapters.leases.acquire(origin.namespace, origin.subject(now), now, **how)
 
 
 async def test_only_one_process_gets_the_lease_and_the_others_learn_until_when(both):
@@ -204,3 +208,58 @@ async def test_a_holder_whose_process_died_is_replaced_at_once(both, tmp_path):
 
     assert isinstance(taken, Lease)
     assert taken.namespace == HERE
+
+
+class TestFailures:
+    async def test_what_failed_is_told_to_all_for_three_seconds(self, both):
+        here, there = both
+        lease = await ask(here, content="a")
+        await here.leases.fail(lease, FAILURE, here.clock())
+        here.clock.advance(seconds=REMEMBERED_FOR.total_seconds() - 0.001)
+        assert await ask(there, content="a") == FailedLately(FAILURE)
+        assert await ask(here, content="a") == FailedLately(FAILURE)
+        here.clock.advance(seconds=0.001)
+
+        assert isinstance(await ask(there, content="a"), Lease)
+
+    @pytest.mark.parametrize("how", [{"content": "b"}, {"content": "a", "undaunted": True}])
+    async def test_it_is_none_to_another_content_nor_to_the_undaunted(self, adapters, how):
+        await adapters.leases.fail(await ask(adapters, content="a"), FAILURE, adapters.clock())
+
+        assert isinstance(await ask(adapters, **how), Lease)
+
+    @pytest.mark.parametrize("soft", [False, True])
+    async def test_nor_to_who_comes_after_a_purge_of_it(self, adapters, soft):
+        await adapters.leases.fail(await ask(adapters), FAILURE, adapters.clock())
+        await adapters.purge(PurgeFilter(keys=("other",)), soft=soft)
+        assert await ask(adapters) == FailedLately(FAILURE)
+        await adapters.purge(PurgeFilter(keys=("k",)), soft=soft)
+
+        assert isinstance(await ask(adapters), Lease)
+
+    async def test_a_clock_that_is_set_back_does_not_close_the_key(self, adapters):
+        await adapters.leases.fail(await ask(adapters), FAILURE, adapters.clock())
+        adapters.clock.advance(hours=-1)
+
+        assert isinstance(await ask(adapters), Lease)
+
+    async def test_who_lost_the_lease_has_nothing_to_tell(self, both):
+        here, there = both
+        lost = await ask(here)
+        here.clock.advance(milliseconds=LEASE_MS)
+        taken = await ask(there)
+        await here.leases.fail(lost, FAILURE, here.clock())
+
+        assert isinstance(await ask(here), HeldBy)
+        assert await there.leases.renew(taken, here.clock())
+
+    async def test_a_sweep_forgets_it(self, adapters):
+        await adapters.leases.fail(await ask(adapters), FAILURE, adapters.clock())
+        adapters.clock.advance(seconds=1)
+        await adapters.purges.sweep(adapters.clock())
+        assert await ask(adapters) == FailedLately(FAILURE)
+        adapters.clock.advance(seconds=REMEMBERED_FOR.total_seconds())
+        await adapters.purges.sweep(adapters.clock())
+        adapters.clock.advance(seconds=-REMEMBERED_FOR.total_seconds())
+
+        assert isinstance(await ask(adapters), Lease)

@@ -121,6 +121,44 @@ async def test_a_purge_takes_and_counts_exactly_what_its_filter_matches(purging,
     assert rest.count == len(servable) - len(matching)
 
 
+@given(drawn=CROWDS, data=st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_soft_purge_makes_stale_and_counts_exactly_what_was_fresh(purging, drawn, data):
+    namespace = Namespace(next(OTHER_NAMESPACES), Mode.LIVE)
+    which, then = data.draw(filters(namespace)), data.draw(filters(namespace))
+    crowd = await a_crowd(purging, namespace, drawn)
+    fresh = [entry for entry in crowd if entry.fresh_until > NOON]
+    matching = [entry for entry in fresh if which.matches(entry.subject)]
+
+    assert (await purging.purge(which, namespace, soft=True, dry_run=True)).count == len(matching)
+    done = await purging.purge(which, namespace, soft=True)
+    assert (done.count, done.soft) == (len(matching), True)
+    for entry in crowd:
+        softened = which.matches(entry.subject)
+        assert await purging.index.find(namespace, entry.key) == replace(entry, softened=softened)
+
+    # One entry is made stale once, and goes once, whichever filters overlap.
+    assert (await purging.purge(which, namespace, soft=True)).count == 0
+    rest = [entry for entry in fresh if not which.matches(entry.subject) and then.matches(entry.subject)]
+    assert (await purging.purge(then, namespace, soft=True)).count == len(rest)
+    assert (await purging.purge(EVERYTHING, namespace)).count == len(fresh)
+
+
+async def test_what_is_past_its_time_but_may_serve_is_purged_and_counted_and_not_made_stale_again(purging):
+    await purging.keep(an_origin("a"), ttl_s=60, swr_s=10, sie_s=60)
+    purging.clock.advance(seconds=119)
+
+    assert (await purging.purge(EVERYTHING, soft=True)).count == 0
+    assert (await purging.purge(EVERYTHING)).count == 1
+
+
+async def test_what_is_of_no_use_any_more_is_not_counted(purging):
+    await purging.keep(an_origin("a"), ttl_s=60, swr_s=10, sie_s=60)
+    purging.clock.advance(seconds=120)
+
+    assert (await purging.purge(EVERYTHING)).count == 0
+
+
 async def test_expired_entries_are_not_counted(purging):
     await purging.keep(an_origin("brief"), ttl_s=60)
     await purging.keep(an_origin("lasting"))

@@ -51,7 +51,7 @@ async def test_a_purge_is_described_as_it_was_asked(both, which):
     done = await here.purge(which, by="key_1")
 
     assert await there.purges.describe(HERE, done.id) == LoggedPurge(
-        id=done.id, seq=done.seq, at=NOON, by="key_1", which=which, count=done.count, swept=1.0
+        id=done.id, seq=done.seq, at=NOON, by="key_1", which=which, count=done.count, soft=False, swept=1.0
     )
 
 

@@ -125,7 +125,7 @@ async def test_a_burst_of_callers_shares_one_render(studio, renderer):
     assert {shot.opened.data for shot in shots} == {a_png(0)}
 
 
-async def test_a_failure_is_shared_and_not_remembered(studio, renderer):
+async def test_a_failure_is_shared_and_forgotten_after_three_seconds(studio, renderer, clock):
     renderer.failing = NavigationFailed(URL, "net::ERR_FAILED")
     renderer.hold()
     burst = [studio.taking(URL) for _ in range(5)]
@@ -135,6 +135,7 @@ async def test_a_failure_is_shared_and_not_remembered(studio, renderer):
     renderer.failing = None
 
     assert [type(outcome) for outcome in outcomes] == [NavigationFailed] * 5
+    clock.advance(seconds=3)
     assert story(await studio.take(URL)) == RENDERED
     assert len(renderer.renders) == 2
 

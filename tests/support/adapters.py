@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calotype.access.ports import KeyStore
 from calotype.cache.entry import CacheEntry, Namespace
-from calotype.cache.ports import BlobRegister, EntryIndex, HeldBy, Lease, Leases, PurgeLog, Stored
+from calotype.cache.ports import BlobRegister, EntryIndex, Lease, Leases, PurgeLog, Stored
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.room import RoomLedger
 from calotype.cache.store import Origin
@@ -42,14 +42,16 @@ class Adapters:
         """Take the lease on origin's key; nobody may hold it."""
         now = self.clock()
         lease = await self.leases.acquire(origin.namespace, origin.subject(now), now)
-        assert not isinstance(lease, HeldBy)
+        assert isinstance(lease, Lease)
         return lease
 
-    async def keep(self, origin: Origin, ttl_s: int = 3600, size_bytes: int = 7) -> CacheEntry:
+    async def keep(
+        self, origin: Origin, ttl_s: int = 3600, size_bytes: int = 7, *, swr_s: int = 0, sie_s: int = 0
+    ) -> CacheEntry:
         """Store an entry of origin, as a render that begins and ends now would."""
         lease = await self.lease(origin)
         entry = an_entry(origin, birth=lease.birth, stored_at=self.clock(), ttl_s=ttl_s)
-        entry = replace(entry, size_bytes=size_bytes)
+        entry = replace(entry, size_bytes=size_bytes, swr_s=swr_s, sie_s=sie_s)
         assert await self.index.commit(lease, entry) == Stored()
         await self.leases.release(lease)
         return entry
@@ -69,10 +71,16 @@ class Adapters:
         return there
 
     async def purge(
-        self, which: PurgeFilter, namespace: Namespace = HERE, *, by: str = "test", dry_run: bool = False
+        self,
+        which: PurgeFilter,
+        namespace: Namespace = HERE,
+        *,
+        by: str = "test",
+        dry_run: bool = False,
+        soft: bool = False,
     ) -> Purge:
         """Purge now."""
-        return await self.purges.purge(namespace, which, self.clock(), by=by, dry_run=dry_run)
+        return await self.purges.purge(namespace, which, self.clock(), by=by, dry_run=dry_run, soft=soft)
 
 
 @asynccontextmanager

@@ -22,7 +22,8 @@ from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
-from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.revalidator import Revalidator
+from calotype.shots.service import Shots, TakeRequest, failed
 from calotype.shots.shot import Shot
 from tests.support.adapters import Adapters, sqlite_adapters
 from tests.support.builders import HERE, a_request
@@ -35,6 +36,7 @@ class Studio:
     """One process that takes shots."""
 
     shots: Shots
+    revalidator: Revalidator
     store: CacheStore
     fills: Fills[Shot]
     sweeper: Sweeper
@@ -53,6 +55,7 @@ class Studio:
         key: str | None = None,
         fail_on: tuple[str, ...] = (),
         budget_ms: int = 20_000,
+        only_if_cached: bool = False,
         **wishes: object,
     ) -> Shot:
         """Ask for a picture of url."""
@@ -63,6 +66,7 @@ class Studio:
             ),
             wishes=CacheWishes(key=None if key is None else CacheKey(key), **wishes),  # type: ignore[arg-type]
             deadline=Deadline.after(budget_ms),
+            only_if_cached=only_if_cached,
         )
         return await self.shots.take(asked)
 
@@ -94,13 +98,18 @@ async def a_studio(
         blobs = FilesystemBlobStore(FilesystemSettings(folder=folder / "blobs"))
         room = Room(adapters.ledger, limits or RoomLimits(), free_bytes, clock)
         store = CacheStore(adapters.index, adapters.purges, blobs, HotBlobs(hot_bytes), clock, room)
-        fills: Fills[Shot] = Fills(adapters.leases, adapters.purges, clock)
-        shots = Shots(store, fills, seen_by_shots, KeyMaker(b"secret"), policy or CachePolicy(), clock)
+        fills: Fills[Shot] = Fills(adapters.leases, adapters.purges, clock, fails=failed)
+        revalidator = Revalidator(now=lambda: clock().timestamp())
+        shots = Shots(
+            store, fills, seen_by_shots, KeyMaker(b"secret"), policy or CachePolicy(), clock, revalidator
+        )
         try:
             yield Studio(
-                shots=shots, store=store, fills=fills, sweeper=Sweeper(adapters.purges, blobs, clock),
-                room=room, blobs=blobs, adapters=adapters, renderer=renderer, clock=clock, folder=folder,
+                shots=shots, revalidator=revalidator, store=store, fills=fills,
+                sweeper=Sweeper(adapters.purges, blobs, clock), room=room, blobs=blobs,
+                adapters=adapters, renderer=renderer, clock=clock, folder=folder,
             )  # fmt: skip
         finally:
+            await revalidator.close()
             await fills.close()
             blobs.close()

@@ -61,7 +61,7 @@ def build_router(
     """Return the routes without the hit gate; they answer what the gate answers."""
     captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock)
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock)
-    listing = Listing(parts.store, parts.authenticator, parts.base_url)
+    listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
     routes = [
         _route("/healthz", GET=_healthz, HEAD=_healthz),
         # No HEAD: it would have to render only to throw the picture away.

@@ -103,7 +103,9 @@ class Cache:
         namespace, key_id = await caller_and_key(request.scope, self._authenticator)
         body = await json_object(request)
         asked = parse_purge(body)
-        done = await self._store.purge(namespace, asked.which, by=key_id, dry_run=asked.dry_run)
+        done = await self._store.purge(
+            namespace, asked.which, by=key_id, dry_run=asked.dry_run, soft=asked.soft
+        )
         return json_reply(
             PurgeReply(
                 purged=done.count,
@@ -114,6 +116,7 @@ class Cache:
                 keys=list(done.keys),
                 purge_id=done.id,
                 dry_run=done.dry_run,
+                soft=done.soft,
                 combined="and",
             )
         )

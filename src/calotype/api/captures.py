@@ -141,11 +141,13 @@ def _as_json(answer: Plan, body: bytes) -> Plan:
 
 def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
     """Return the JSON object that tells shot to every client family."""
-    entry = shot.opened.entry
-    url = public_url(entry, base_url) if shot.stored else None
-    expires = iso_seconds(entry.fresh_until) if shot.stored else None
-    hit = shot.served is Served.HIT
-    data = None if shot.stored else base64.b64encode(shot.opened.data).decode()
+    entry, stale = shot.opened.entry, shot.served is Served.STALE
+    # No URL leads to a stale picture; it is told whole, like one that was not stored.
+    addressed = shot.stored and not stale
+    url = public_url(entry, base_url) if addressed else None
+    expires = iso_seconds(entry.fresh_until) if addressed else None
+    hit = stale or shot.served is Served.HIT
+    data = None if addressed else base64.b64encode(shot.opened.data).decode()
     return ShotReply(
         id=request_id,
         status="completed",
@@ -156,7 +158,7 @@ def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
         format=entry.format.value,
         size=entry.size_bytes,
         cache_key=entry.key,
-        ttl=entry.ttl_s if shot.stored else None,
+        ttl=entry.ttl_s if addressed else None,
         cached=hit,
         image=ImageInfo(
             url=url,
@@ -166,7 +168,7 @@ def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
             format=entry.format.value,
             data=data,
         ),
-        cache=CacheInfo(hit=hit, key=entry.key, url=url, expires_at=expires),
+        cache=CacheInfo(hit=hit, key=entry.key, url=url, expires_at=expires, stale=stale),
         metadata=Metadata(
             title=entry.verdict.title,
             final_url=entry.verdict.final_url,

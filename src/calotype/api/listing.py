@@ -13,12 +13,13 @@ from starlette.responses import Response
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.replies import cache_item, json_reply, logged_purge
-from calotype.api.request import caller_namespace
+from calotype.api.request import caller_namespace, flag
 from calotype.cache.purge import PurgeFilter
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import shown
+from calotype.clock import Clock
 from calotype.wire.replies import CacheList, PurgeList
 
 MAX_LIMIT = 1000
@@ -30,6 +31,7 @@ _KEYS_SHOWN = 20
 """Keys of one purge in a list."""
 _FILTERS = ("url", "pattern", "before")
 _PAGING = ("limit", "cursor")
+_STALE = "stale"
 _ABOUT_THE_CALL = "api_key"
 _LIMIT = re.compile(r"[0-9]{1,4}", re.ASCII)
 _PLACE = re.compile(r"[a-z]([1-9][0-9]{0,17})", re.ASCII)
@@ -38,20 +40,22 @@ _PLACE = re.compile(r"[a-z]([1-9][0-9]{0,17})", re.ASCII)
 class Listing:
     """The routes that list."""
 
-    def __init__(self, store: CacheStore, authenticator: Authenticator, base_url: BaseUrl) -> None:
-        self._store, self._authenticator, self._base_url = store, authenticator, base_url
+    def __init__(
+        self, store: CacheStore, authenticator: Authenticator, base_url: BaseUrl, clock: Clock
+    ) -> None:
+        self._store, self._authenticator, self._base_url, self._clock = store, authenticator, base_url, clock
 
     async def entries(self, request: Request) -> Response:
         """List the caller's entries, newest first."""
         namespace = await caller_namespace(request.scope, self._authenticator)
         query = request.query_params
         which, limit = parse_filter(query), parse_limit(query, MAX_LIMIT)
-        before = parse_cursor(query, "e")
-        found, place = await self._store.page(namespace, which, before, limit)
-        base_url = self._base_url.for_host(request.headers.get("host"))
+        before, stale = parse_cursor(query, "e"), flag(query, {}, _STALE, "")
+        found, place = await self._store.page(namespace, which, before, limit, stale=stale)
+        now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
         return json_reply(
             CacheList(
-                entries=[cache_item(entry, base_url) for entry in found],
+                entries=[cache_item(entry, now, base_url) for entry in found],
                 cursor=None if place is None else cursor("e", place),
             )
         )
@@ -91,7 +95,7 @@ def parse_filter(query: QueryParams) -> PurgeFilter | None:
     keys repeat their name, with or without [], or are separated by commas. Raises InvalidRequest, for an
     unknown name too: a list that a slip made longer is a purge that goes too far tomorrow.
     """
-    refuse_unknown(query, (*_FILTERS, "keys", "keys[]", *_PAGING))
+    refuse_unknown(query, (*_FILTERS, "keys", "keys[]", _STALE, *_PAGING))
     body: dict[str, object] = {}
     keys: list[str] = []
     for raw_name, text in query.multi_items():

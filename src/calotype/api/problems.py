@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from calotype.cache.errors import (
     PurgeNotFound,
     StoreUnavailable,
 )
+from calotype.cache.failure import REMEMBERED_FOR
 from calotype.capture.errors import (
     CaptureError,
     InvalidRequest,
@@ -151,6 +153,9 @@ def problem(
 def _retry_after(exc: CalotypeError) -> dict[str, str]:
     if isinstance(exc, QueueFull):
         return {"retry-after": str(exc.retry_after_s)}
+    if isinstance(exc, CaptureError) and exc.retryable:
+        # Before that it would only be told what failed now (cache/failure.py).
+        return {"retry-after": str(REMEMBERED_FOR // timedelta(seconds=1))}
     return {"retry-after": str(_RETRY_STORE_S)} if isinstance(exc, StoreUnavailable) else {}
 
 

@@ -3,7 +3,7 @@
 Whoever answers a request with a plain hit may say that it may repeat. From then on the same
 bytes, request line, key, headers, body and all, are answered with the same entry, until anything
 at all is committed to the index by any process (a purge, a revoked key, a newer picture), or
-the entry expires. Nothing is decided here: the first answer was the gate's or the router's, and
+the entry nears its end. Nothing is decided here: the first answer was the gate's or the router's, and
 whatever differs in one byte goes there too.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from calotype.api.request import new_request_id
 from calotype.api.respond import Audience, Header, hit_story, plan
+from calotype.cache.early import early_from
 from calotype.cache.entry import CacheEntry
-from calotype.cache.freshness import Hit, classify
 from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
 from calotype.clock import Clock
@@ -39,6 +39,7 @@ class _Answer:
     audience: Audience
     extra: tuple[Header, ...]
     """Headers beyond those that are planned for every hit."""
+    until: datetime
     second: int | None = None
     """Of the entry's life, in which head was spelled: headers know no finer time."""
     head: bytes = b""
@@ -70,7 +71,8 @@ class Repeats:
             return None
         now = self._clock()
         data = self._hot.get(known.entry.blob_id)
-        if data is None or not isinstance(classify(known.entry, now), Hit):
+        # Near its end it may have to be captured anew, and then it expires: neither is decided here.
+        if data is None or now >= known.until:
             return None
         self._touched.add(known.entry.place)
         second = (known.entry.fresh_until - now) // _SECOND
@@ -97,7 +99,7 @@ class Repeats:
             if self._bytes + size > _MOST_BYTES:
                 self._forget(version)
             self._bytes += size
-            self._answers[request] = _Answer(entry, base_url, audience, extra)
+            self._answers[request] = _Answer(entry, base_url, audience, extra, early_from(entry))
 
         scope[_MAY_REPEAT] = remember
 

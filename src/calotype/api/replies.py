@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from calotype.api.respond import etag, public_url
 from calotype.cache.entry import CacheEntry
+from calotype.cache.freshness import Hit, classify
 from calotype.cache.purge import LoggedPurge, PurgeFilter
 from calotype.cache.url_key import url_of_key
 from calotype.clock import iso_seconds
@@ -24,14 +25,15 @@ def json_reply(reply: msgspec.Struct) -> Response:
     )
 
 
-def cache_item(entry: CacheEntry, base_url: str) -> CacheItem:
-    """Return entry as a listing shows it."""
+def cache_item(entry: CacheEntry, now: datetime, base_url: str) -> CacheItem:
+    """Return entry as a listing shows it, as of now."""
     return CacheItem(
         key=entry.key,
         target_url=url_of_key(entry.url_key),
         url=public_url(entry, base_url),
         created_at=iso_seconds(entry.birth.at),
         expires_at=iso_seconds(entry.fresh_until),
+        stale=not isinstance(classify(entry, now), Hit),
         size=entry.size_bytes,
         format=entry.format.value,
     )
@@ -40,7 +42,7 @@ def cache_item(entry: CacheEntry, base_url: str) -> CacheItem:
 def entry_reply(entry: CacheEntry, now: datetime, base_url: str) -> EntryReply:
     """Return all that is known of entry, as of now."""
     return EntryReply(
-        **msgspec.structs.asdict(cache_item(entry, base_url)),
+        **msgspec.structs.asdict(cache_item(entry, now, base_url)),
         width=entry.width_px,
         height=entry.height_px,
         etag=etag(entry.sha256),
@@ -63,6 +65,7 @@ def logged_purge(purge: LoggedPurge, most_keys: int | None = None) -> LoggedPurg
         by=purge.by or None,
         filter=_filter(purge.which, most_keys),
         purged=purge.count,
+        soft=purge.soft,
         swept=purge.swept >= 1,
         sweep_progress=round(purge.swept, 3),
     )

@@ -62,6 +62,8 @@ class Story:
     cache_status: str
     hit: bool = True
     stored: bool = True
+    addressed: bool = True
+    """Whether the entry's public URL leads to it."""
     render_ms: int | None = None
 
 
@@ -75,6 +77,8 @@ def shot_story(shot: Shot, now: datetime) -> Story:
     """Return the story of a capture request's answer (RFC 9211)."""
     if shot.served is Served.HIT:
         return hit_story(shot.opened.entry, now)
+    if shot.served is Served.STALE:
+        return _stale_story(shot, now)
     text = f"calotype; fwd={(shot.forward or Forward.MISS).value}"
     if shot.served is Served.COLLAPSED:
         text += "; collapsed"
@@ -91,6 +95,17 @@ def shot_story(shot: Shot, now: datetime) -> Story:
         stored=shot.stored,
         render_ms=shot.opened.entry.render_ms,
     )
+
+
+def _stale_story(shot: Shot, now: datetime) -> Story:
+    entry = shot.opened.entry
+    # A soft purge has ended its time without writing down when.
+    ttl_s = min((entry.fresh_until - now) // _SECOND, 0)
+    how = "hit" if shot.forward is None else f"fwd={shot.forward.value}"
+    if shot.failed_status is not None:
+        how += f"; fwd-status={shot.failed_status}"
+    text = f"calotype; {how}; ttl={ttl_s}; detail={shot.detail}"
+    return Story(status=b"STALE", cache_status=text, addressed=False)
 
 
 def plan(
@@ -117,7 +132,8 @@ def plan(
     if audience is Audience.CALLER:
         headers.append((b"x-cache-key", entry.key.encode()))
     if story.stored:
-        headers += _of_the_place(entry.path, base_url, entry.fresh_until)
+        place = _of_the_place(entry.path, base_url, entry.fresh_until)
+        headers += place if story.addressed else [_expires(min(entry.fresh_until, now))]
         headers.append((b"age", b"%d" % max(0, (now - entry.stored_at) // _SECOND)))
     if story.render_ms is not None:
         headers.append((b"x-render-time", b"%d" % story.render_ms))
@@ -166,8 +182,12 @@ def _of_the_bytes(sha256: bytes, born_at: datetime) -> tuple[Header, ...]:
 def _of_the_place(path: str, base_url: str, fresh_until: datetime) -> tuple[Header, ...]:
     return (
         (b"x-cache-url", f"{base_url}/{path}".encode()),
-        (b"x-cache-expires", iso_seconds(fresh_until).encode()),
+        _expires(fresh_until),
     )
+
+
+def _expires(moment: datetime) -> Header:
+    return b"x-cache-expires", iso_seconds(moment).encode()
 
 
 def public_url(entry: CacheEntry, base_url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -92,11 +92,17 @@ class CacheEntry:
     birth: Birth
     stored_at: datetime
     fresh_until: datetime
-    """A whole second. At this instant the entry is gone for every caller."""
+    """A whole second. From this instant on the entry is stale, and no address leads to it any more."""
     render_ms: int
     verdict: Verdict
     negative: bytes
     """16 bytes that name the negative this picture was made of."""
+    swr_s: int = 0
+    """Seconds after fresh_until for which a capture request is served it while a new one is made."""
+    sie_s: int = 0
+    """Seconds after fresh_until for which it stands in for a capture that fails."""
+    softened: bool = False
+    """A soft purge has made it stale before its time."""
     place: int = field(default=0, compare=False, repr=False)
     """In the index's order of storing, as eviction walks it; 0 for what was not read from there."""
 
@@ -104,6 +110,11 @@ class CacheEntry:
     def ttl_s(self) -> int:
         """Seconds from storing to expiry, as it was granted."""
         return int((self.fresh_until - self.stored_at).total_seconds())
+
+    @property
+    def drop_after(self) -> datetime:
+        """The instant from which on it is of no use to anybody."""
+        return self.fresh_until + timedelta(seconds=max(self.swr_s, self.sie_s))
 
     @property
     def subject(self) -> Subject:

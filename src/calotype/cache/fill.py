@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from calotype.cache.barrier import barred
+from calotype.cache.barrier import outdated
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq
 from calotype.cache.errors import StoreUnavailable
-from calotype.cache.ports import HeldBy, Lease, Leases, PurgeLog
+from calotype.cache.failure import Failure, FailureOf, failure_of
+from calotype.cache.ports import FailedLately, HeldBy, Lease, Leases, PurgeLog
 from calotype.cache.settled import settled
 from calotype.cache.store import Origin
-from calotype.capture.errors import RenderTimeout
+from calotype.capture.errors import CaptureError, RenderTimeout
 from calotype.clock import Clock, Deadline
 
 HEARTBEAT_S = 5.0
@@ -28,6 +29,16 @@ _log = logging.getLogger("calotype.cache")
 
 T = TypeVar("T")
 _Key = tuple[Namespace, CacheKey]
+Recall = Callable[[Failure], CaptureError | None]
+"""Says what a remembered failure means to one caller; None if it is none to them."""
+
+
+class _Recalled(Exception):
+    """Instead of a run: the same has failed a moment ago."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +49,8 @@ class _Flight(Generic[T]):
     deadline: Deadline
     fresh: bool
     """Whether the run renders whatever is stored."""
+    undaunted: bool = False
+    """Whether it runs though the same has failed a moment ago."""
     behind: _Flight[T] | None = None
     """The flight of the same key that this one lets go first."""
     task: asyncio.Task[T] | None = None
@@ -55,6 +68,8 @@ class _Flight(Generic[T]):
 class Fills(Generic[T]):
     """Coalesces callers. A local flight per key, and under it the lease that other processes see.
 
+    What fails is remembered with the lease, for all processes and for some seconds.
+
     Close it to stop every flight; nothing it started is left running.
     """
 
@@ -64,7 +79,9 @@ class Fills(Generic[T]):
         purges: PurgeLog,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        fails: FailureOf = failure_of,
     ) -> None:
+        self._fails = fails
         self._leases, self._purges, self._clock, self._sleep = leases, purges, clock, sleep
         self._flights: dict[_Key, list[_Flight[T]]] = {}
         """In the order in which they were asked for; only the first has begun."""
@@ -78,6 +95,7 @@ class Fills(Generic[T]):
         work: Callable[[Lease], Awaitable[T]],
         *,
         fresh: bool = False,
+        recall: Recall | None = None,
     ) -> tuple[T, bool]:
         """Return what work gives, and whether another caller's run gave it.
 
@@ -86,15 +104,23 @@ class Fills(Generic[T]):
         no render that has begun, whatever was purged; all such callers share the next one. Nobody
         joins a run for another request under the same custom key: they take turns, as they came.
         What work raises is raised to everyone who waited for it, except that a caller with
-        more patience than the one whose deadline ended the run starts another.
+        more patience than the one whose deadline ended the run starts another. Who comes in the seconds
+        after a failure gets it from memory, unless fresh, or recall says that it is none to them.
         """
+        undaunted = fresh
         while True:
             flight = await self._joinable(origin, arrived, fresh=fresh)
             joined = flight is not None
             if flight is None:
-                flight = self._launch(_Flight(origin, deadline, fresh), work)
+                flight = self._launch(_Flight(origin, deadline, fresh, undaunted), work)
             try:
                 return await self._wait(flight, deadline), joined
+            except _Recalled as recalled:
+                failure = recalled.failure
+                error = failure.error(deadline.budget_ms) if recall is None else recall(failure)
+                if error is not None:
+                    raise error from None
+                undaunted = True
             except RenderTimeout:
                 patience_s = deadline.at - flight.deadline.at
                 if not joined or patience_s < _WORTH_ANOTHER_TRY_S or deadline.passed():
@@ -121,7 +147,7 @@ class Fills(Generic[T]):
 
     async def _is_barred(self, origin: Origin, birth: Birth) -> bool:
         records = await self._purges.since(origin.namespace, birth.seq)
-        return records is None or barred(records, origin.subject(birth.at), birth) is not None
+        return records is None or outdated(records, origin.subject(birth.at), birth) is not None
 
     def _launch(self, flight: _Flight[T], work: Callable[[Lease], Awaitable[T]]) -> _Flight[T]:
         # One running and at most one waiting to run, however many ask for a refresh of the same.
@@ -152,24 +178,33 @@ class Fills(Generic[T]):
             if flight.behind is not None:
                 await flight.behind.out_of_the_way.wait()
                 flight.behind = None
-            lease = await self._lease(flight.origin, flight.deadline)
+            lease = await self._lease(flight)
             flight.birth = lease.birth
             heart = asyncio.create_task(self._beat(lease))
+            failure: Failure | None = None
             try:
-                return await work(lease)
+                result = await work(lease)
+                failure = self._fails(result)
+            except CaptureError as exc:
+                failure = self._fails(exc)
+                raise
+            else:
+                return result
             finally:
                 heart.cancel()
                 try:
                     await asyncio.wait([heart])
                 finally:
-                    await self._release(lease)
+                    await self._release(lease, failure)
         finally:
             self._drop(flight)
 
-    async def _lease(self, origin: Origin, deadline: Deadline) -> Lease:
-        pause_s = _FIRST_POLL_S
+    async def _lease(self, flight: _Flight[T]) -> Lease:
+        pause_s, deadline = _FIRST_POLL_S, flight.deadline
         while True:
-            lease = await self._acquire(origin)
+            lease = await self._acquire(flight)
+            if isinstance(lease, FailedLately):
+                raise _Recalled(lease.failure)
             if not isinstance(lease, HeldBy):
                 return lease
             if deadline.passed():
@@ -179,9 +214,17 @@ class Fills(Generic[T]):
             await self._sleep(min(pause_s, deadline.remaining_s()))
             pause_s = min(pause_s * 2, _LAST_POLL_S)
 
-    async def _acquire(self, origin: Origin) -> Lease | HeldBy:
-        now = self._clock()
-        taking = asyncio.create_task(self._leases.acquire(origin.namespace, origin.subject(now), now))
+    async def _acquire(self, flight: _Flight[T]) -> Lease | HeldBy | FailedLately:
+        now, origin = self._clock(), flight.origin
+        taking = asyncio.create_task(
+            self._leases.acquire(
+                origin.namespace,
+                origin.subject(now),
+                now,
+                content=origin.content,
+                undaunted=flight.undaunted,
+            )
+        )
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -203,9 +246,12 @@ class Fills(Generic[T]):
                 _log.warning("lease on %s was lost; its render will not be stored", lease.key)
                 return
 
-    async def _release(self, lease: Lease) -> None:
+    async def _release(self, lease: Lease, failure: Failure | None = None) -> None:
         try:
-            await self._leases.release(lease)
+            if failure is None:
+                await self._leases.release(lease)
+            else:
+                await self._leases.fail(lease, failure, self._clock())
         except StoreUnavailable as exc:
             # The picture is there; a lease that nobody gives back runs out by itself.
             _log.warning("lease on %s could not be given back: %s", lease.key, exc)

@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from calotype.cache.entry import CacheKey
+from calotype.cache.freshness import UNLIMITED, Windows
 from calotype.cache.key import check_custom_key
 from calotype.capture.fields import Fields
 
 DEFAULT_TTL_S = 86_400
 MAX_TTL_S = 2_592_000
 """30 days, the compatible service's bound."""
+DEFAULT_WINDOWS = Windows(swr_s=0, sie_s=86_400)
+"""Who asks for a page that has expired gets it as it is now, unless they said that the old one will do; but
+a page that is down keeps its last good picture for a day."""
+NO_WINDOWS = Windows(swr_s=0, sie_s=0)
+MAX_WINDOW_S = 2_592_000
 
 
 class HitsWhen(StrEnum):
@@ -28,6 +34,16 @@ class CachePolicy:
     """The operator's side of it."""
 
     hits_when: HitsWhen = HitsWhen.ON
+    windows: Windows = DEFAULT_WINDOWS
+    """For requests that name none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """What an entry is granted when it is stored."""
+
+    ttl_s: int
+    windows: Windows = NO_WINDOWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,8 @@ class CacheWishes:
     refresh: bool = False
     enabled: bool = True
     available: bool = False
+    swr_s: int | None = None
+    sie_s: int | None = None
     key: CacheKey | None = None
 
     def may_hit(self, policy: CachePolicy) -> bool:
@@ -45,6 +63,23 @@ class CacheWishes:
         if not self.enabled or self.refresh:
             return False
         return self.available or policy.hits_when is HitsWhen.ON
+
+    def lifetime(self, policy: CachePolicy) -> Lifetime:
+        """Return what a picture made for this client is granted."""
+        default = policy.windows
+        windows = Windows(
+            swr_s=default.swr_s if self.swr_s is None else self.swr_s,
+            sie_s=default.sie_s if self.sie_s is None else self.sie_s,
+        )
+        return Lifetime(ttl_s=self.ttl_s, windows=windows)
+
+    @property
+    def accepted(self) -> Windows:
+        """How stale a picture this client takes, whoever it was made for."""
+        return Windows(
+            swr_s=UNLIMITED.swr_s if self.swr_s is None else self.swr_s,
+            sie_s=UNLIMITED.sie_s if self.sie_s is None else self.sie_s,
+        )
 
 
 def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
@@ -59,6 +94,8 @@ def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
         refresh=fields.boolean("refresh", default=False),
         enabled=fields.boolean("enabled", default=True),
         available=fields.boolean("available", default=False),
+        swr_s=fields.optional_integer("swr", 0, MAX_WINDOW_S),
+        sie_s=fields.optional_integer("sie", 0, MAX_WINDOW_S),
         key=None if key is None else check_custom_key(key),
     )
     return wishes, fields.unknown()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from calotype.cache.entry import Birth, CacheEntry, CacheKey, EntryId, Namespace, Seq, Subject
+from calotype.cache.failure import Failure
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 
 
@@ -25,6 +26,13 @@ class HeldBy:
     """Somebody else renders this key until then, unless they renew."""
 
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLately:
+    """The same capture failed a moment ago, and nothing says that it would do better now."""
+
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,8 @@ class EntryIndex(Protocol):
     async def commit(self, lease: Lease, entry: CacheEntry) -> Committed:
         """Store entry in place of the one under its key, if lease, barrier and version allow it.
 
-        One transaction. The replaced entry's blob goes to the outbox.
+        One transaction. The replaced entry's blob goes to the outbox. What a soft purge since its birth
+        matches is stored as softened.
         """
         ...
 
@@ -82,11 +91,18 @@ class EntryIndex(Protocol):
         ...
 
     async def page(
-        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+        self,
+        namespace: Namespace,
+        which: PurgeFilter | None,
+        before: int | None,
+        limit: int,
+        *,
+        stale: bool = False,
     ) -> tuple[list[CacheEntry], int | None]:
         """Return up to limit entries, newest stored first, and the cursor to go on from, or None.
 
-        which narrows them as it would narrow a purge; before is the cursor of the page before.
+        which narrows them as it would narrow a purge; before is the cursor of the page before. With
+        stale also those that are past their time, but of use yet.
         """
         ...
 
@@ -109,12 +125,22 @@ class Stats:
 class Leases(Protocol):
     """One renderer per key, among all processes on one index. Ours: sql.sqlite.leases."""
 
-    async def acquire(self, namespace: Namespace, subject: Subject, now: datetime) -> Lease | HeldBy:
+    async def acquire(
+        self,
+        namespace: Namespace,
+        subject: Subject,
+        now: datetime,
+        *,
+        content: str = "",
+        undaunted: bool = False,
+    ) -> Lease | HeldBy | FailedLately:
         """Take the lease on subject.key, or tell how long somebody else has it.
 
-        A lease that has run out, whose holder's process is gone, or whose render is barred from
-        storing by a purge since it began, is taken over; the former holder can store no
-        more. The lease's birth follows every purge and every lease before it.
+        A lease that has run out, whose holder's process is gone, or whose render is outdated by a purge
+        since it began, is taken over; the former holder can store no more. The lease's birth
+        follows every purge and every lease before it. For failure.REMEMBERED_FOR after one was given back
+        with a failure that is told instead, unless undaunted, or content (what is captured under
+        the key) is another, or a purge since concerns it.
         """
         ...
 
@@ -124,6 +150,10 @@ class Leases(Protocol):
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it was lost."""
+        ...
+
+    async def fail(self, lease: Lease, failure: Failure, now: datetime) -> None:
+        """Give the lease back and let those who come next know of failure; nothing if it was lost."""
         ...
 
 
@@ -145,11 +175,19 @@ class PurgeLog(Protocol):
         ...
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
+        self,
+        namespace: Namespace,
+        which: PurgeFilter,
+        now: datetime,
+        *,
+        by: str,
+        dry_run: bool = False,
+        soft: bool = False,
     ) -> Purge:
         """Make what which matches unobtainable, and count it; both are done, durably, on return.
 
-        by says who asks, for the audit trail. With dry_run only count.
+        With soft make it stale instead, and count what was fresh. by says who asks, for the audit trail. With
+        dry_run only count.
         """
         ...
 
@@ -162,7 +200,7 @@ class PurgeLog(Protocol):
         *,
         by: str,
     ) -> None:
-        """Purge the one entry that address names, provided that condition holds of it then and there.
+        """Purge the one fresh entry that address names, provided that condition holds of it then and there.
 
         No store can come between the question and the deed. Raises EntryNotFound, PreconditionFailed; then
         nothing has happened and nothing is logged, so a running render of the key is not barred either.

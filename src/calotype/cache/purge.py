@@ -109,19 +109,27 @@ class PurgeRecord:
 
     seq: Seq
     which: PurgeFilter
+    soft: bool = False
+    """Whether it made stale what it matched, instead of taking it away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """What a purge did. By the time it is told, nothing it counted can be had any more."""
+    """What a purge did. By the time it is told, nothing it counted can be had any more.
+
+    After a soft one nothing it counted is fresh any more.
+    """
 
     id: str
     seq: Seq
     count: int
-    """Entries that could be had before and cannot now, each counted once."""
+    """Entries that could be had before and cannot now (soft: that were fresh and are stale), each once."""
     keys: tuple[str, ...]
     """For a purge by keys those that named an entry, as the caller spelled them; else empty."""
     dry_run: bool
+    soft: bool = False
+    addressed: bool = False
+    """For a purge by keys whether any entry was still fresh, so that GET would have found it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,5 +143,6 @@ class LoggedPurge:
     """Id of the key that asked, or `cli`; empty when nobody was named."""
     which: PurgeFilter
     count: int
+    soft: bool
     swept: float
     """How far the space of its entries is freed: 1 when it is, before that how much of a sweep is done."""

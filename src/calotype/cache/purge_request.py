@@ -14,7 +14,8 @@ from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.fields import Fields, shown
 
 _FILTERS = ("keys", "pattern", "url", "before", "all")
-_ALLOWED = f"the fields of a purge are {', '.join(_FILTERS)} and dry_run"
+_HOW = ("soft", "dry_run")
+_ALLOWED = f"the fields of a purge are {', '.join((*_FILTERS, *_HOW[:-1]))} and {_HOW[-1]}"
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[Tt ]((?!24)\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?",
     re.ASCII,
@@ -27,6 +28,7 @@ class PurgeRequest:
 
     which: PurgeFilter
     dry_run: bool
+    soft: bool
     pattern: str | None
     url: str | None
     before: str | None
@@ -45,11 +47,11 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
     """
     fields = Fields(body)
     for name in body:
-        if name not in (*_FILTERS, "dry_run"):
+        if name not in (*_FILTERS, *_HOW):
             raise InvalidRequest(name, "is not a field of a purge", _ALLOWED)
         if body[name] is None:
             raise InvalidRequest(name, "is null", "leave the field out, or give it a value")
-    dry_run = fields.boolean("dry_run", default=False)
+    dry_run, soft = fields.boolean("dry_run", default=False), fields.boolean("soft", default=False)
     if not any(name in body for name in _FILTERS):
         raise MissingParameter("keys, pattern, url, before or all", "is missing", "give at least one filter")
     if body.get("all", True) is not True:
@@ -62,7 +64,7 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
         before=None if before is None else parse_moment(before, "before"),
         everything="all" in body,
     )
-    return PurgeRequest(which=which, dry_run=dry_run, pattern=pattern, url=url, before=before)
+    return PurgeRequest(which=which, dry_run=dry_run, soft=soft, pattern=pattern, url=url, before=before)
 
 
 def _keys(fields: Fields) -> tuple[str, ...] | None:

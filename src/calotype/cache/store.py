@@ -26,10 +26,10 @@ from calotype.cache.entry import (
     storage_path,
 )
 from calotype.cache.errors import BlobNotFound, EntryNotFound, PurgeNotFound, StoreUnavailable
-from calotype.cache.freshness import Hit, Lookup, classify
+from calotype.cache.freshness import UNLIMITED, Hit, Lookup, Windows, classify
 from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
-from calotype.cache.policy import expiry
+from calotype.cache.policy import Lifetime, expiry
 from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
@@ -46,6 +46,7 @@ _MAGIC = {
     ImageFormat.WEBP: (b"RIFF", b"WEBP"),
 }
 """How a file of each format begins, and what stands at byte 8."""
+_NONE = Lifetime(ttl_s=0)
 _log = logging.getLogger("calotype.cache")
 
 
@@ -101,9 +102,9 @@ class CacheStore:
         self._breaker, self._verifier = breaker, verifier or Verifier()
         self._spoilt = 0
 
-    async def look_up(self, namespace: Namespace, key: CacheKey) -> Lookup:
-        """Say what the entry under key is worth now."""
-        return classify(await self._index.find(namespace, key), self._clock())
+    async def look_up(self, namespace: Namespace, key: CacheKey, accepted: Windows = UNLIMITED) -> Lookup:
+        """Say what the entry under key is worth now, to who accepts a stale one within these windows."""
+        return classify(await self._index.find(namespace, key), self._clock(), accepted)
 
     async def head(self, namespace: Namespace) -> Seq:
         """Return the number of the newest purge: a caller's moment of arrival in the order of purges."""
@@ -214,8 +215,10 @@ class CacheStore:
             await self._blobs.delete(blob_id)
         return outcome
 
-    def unstored(self, lease: Lease, origin: Origin, capture: Capture, ttl_s: int = 0) -> OpenEntry:
-        """Return capture as an entry that is in no index yet, to live for ttl_s seconds from now."""
+    def unstored(
+        self, lease: Lease, origin: Origin, capture: Capture, granted: Lifetime = _NONE
+    ) -> OpenEntry:
+        """Return capture as an entry that is in no index yet; what it is granted counts from now."""
         # To the millisecond, as the index keeps it: what is told now and what is read back later must agree.
         stored_at = from_ms(to_ms(self._clock()))
         entry = CacheEntry(
@@ -232,7 +235,9 @@ class CacheStore:
             height_px=capture.height_px,
             birth=lease.birth,
             stored_at=stored_at,
-            fresh_until=expiry(stored_at, ttl_s),
+            fresh_until=expiry(stored_at, granted.ttl_s),
+            swr_s=granted.windows.swr_s,
+            sie_s=granted.windows.sie_s,
             render_ms=capture.render_ms,
             verdict=capture.verdict,
             negative=origin.negative,
@@ -250,25 +255,34 @@ class CacheStore:
         """Let go of the one entry that address names. Raises EntryNotFound when there is none.
 
         It is a purge by key, and goes into the log even if nothing is there: a render of that
-        key that runs now must not store afterwards. With only_if, a pure function, it goes only if that holds
-        of it, else PreconditionFailed is raised; and without an entry nothing is logged: what such a
-        render will store is not the entry that the caller means.
+        key that runs now must not store afterwards. What is stale is not found either, but goes.
+        With only_if, a pure function, it goes only if that holds of it, else PreconditionFailed is
+        raised; and without a fresh entry nothing is logged: what such a render will store is not
+        the entry that the caller means.
         """
         if only_if is not None:
             await self._purges.delete_if(namespace, address, self._clock(), only_if, by=by)
             return
         done = await self.purge(namespace, PurgeFilter(keys=(address,)), by=by)
-        if done.count == 0:
+        if not done.addressed:
             raise EntryNotFound(address)
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, *, by: str = "", dry_run: bool = False
+        self,
+        namespace: Namespace,
+        which: PurgeFilter,
+        *,
+        by: str = "",
+        dry_run: bool = False,
+        soft: bool = False,
     ) -> Purge:
         """Let go of all that which matches; on return none of it can be had any more.
 
-        by goes into the audit trail: the id of the key that asks, or `cli`.
+        With soft it is stale on return: no address leads to it, but a capture request may be served it while
+        a new one is made, or in place of one that fails. by goes into the audit trail: the id of the
+        key that asks, or `cli`.
         """
-        return await self._purges.purge(namespace, which, self._clock(), by=by, dry_run=dry_run)
+        return await self._purges.purge(namespace, which, self._clock(), by=by, dry_run=dry_run, soft=soft)
 
     async def describe_purge(self, namespace: Namespace, purge_id: str) -> LoggedPurge:
         """Return what became of a purge. Raises PurgeNotFound."""
@@ -284,10 +298,19 @@ class CacheStore:
         return await self._purges.page(namespace, before, limit)
 
     async def page(
-        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+        self,
+        namespace: Namespace,
+        which: PurgeFilter | None,
+        before: int | None,
+        limit: int,
+        *,
+        stale: bool = False,
     ) -> tuple[Sequence[CacheEntry], int | None]:
-        """Return up to limit entries, newest first, and the cursor of the next page or None."""
-        return await self._index.page(namespace, which, before, limit)
+        """Return up to limit entries, newest first, and the cursor of the next page or None.
+
+        With stale also those that no address leads to any more, but that may yet serve.
+        """
+        return await self._index.page(namespace, which, before, limit, stale=stale)
 
     async def stats(self, namespace: Namespace | None = None) -> Stats:
         """Count what is in the cache."""

@@ -39,12 +39,19 @@ class FailOn:
         exact, kind = f"http_{verdict.http_status}", f"http_{verdict.http_status // 100}xx"
         return next((rule for rule in self.rules if rule in (exact, kind)), None)
 
+    def error(self, url: str, verdict: Verdict) -> TargetRefused | None:
+        """Return the error that verdict amounts to, or None. url goes into the message."""
+        rule = self.broken_rule(verdict)
+        if rule is None or verdict.http_status is None:
+            return None
+        kind = PageNotFound if verdict.http_status in _GONE else TargetRefused
+        return kind(url, verdict.http_status, rule)
+
     def check(self, url: str, verdict: Verdict) -> None:
         """Raise PageNotFound or TargetRefused when verdict breaks a rule. url goes into the message."""
-        rule = self.broken_rule(verdict)
-        if rule is not None and verdict.http_status is not None:
-            kind = PageNotFound if verdict.http_status in _GONE else TargetRefused
-            raise kind(url, verdict.http_status, rule)
+        error = self.error(url, verdict)
+        if error is not None:
+            raise error
 
 
 def parse_fail_on(words: Sequence[str] | None) -> FailOn:

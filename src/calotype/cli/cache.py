@@ -12,6 +12,7 @@ from rich.table import Table
 from calotype.bootstrap import open_remembering
 from calotype.cache.entry import CacheEntry, check_address
 from calotype.cache.errors import EntryNotFound
+from calotype.cache.freshness import Hit, classify
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.purge_request import PurgeRequest, parse_purge
 from calotype.cache.url_key import NO_URL_KEY, url_of_key
@@ -28,7 +29,7 @@ from calotype.cli.common import (
     show,
     write_file,
 )
-from calotype.clock import iso_seconds
+from calotype.clock import iso_seconds, utc_now
 
 app = typer.Typer(help="Look into the cache, and purge it.", no_args_is_help=True)
 
@@ -71,6 +72,7 @@ def ls(
     url: UrlOption = None,
     pattern: PatternOption = None,
     before: BeforeOption = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Also what has expired but may serve.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many entries.")] = 100,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -86,7 +88,7 @@ def ls(
             cursor: int | None = None
             while len(entries) < limit:
                 page, cursor = await remembering.store.page(
-                    namespace, which, cursor, min(_PAGE, limit - len(entries))
+                    namespace, which, cursor, min(_PAGE, limit - len(entries)), stale=stale
                 )
                 entries += page
                 if cursor is None:
@@ -94,13 +96,14 @@ def ls(
             return entries
 
     table = Table("key", "url", "created", "expires", "size", "format")
+    now = utc_now()
     for entry in run(read()):
         shown = "about:blank" if entry.url_key == NO_URL_KEY else url_of_key(entry.url_key)
         table.add_row(
             entry.key,
             shown,
             iso_seconds(entry.birth.at),
-            iso_seconds(entry.fresh_until),
+            iso_seconds(entry.fresh_until) if isinstance(classify(entry, now), Hit) else "stale",
             f"{entry.size_bytes:,}",
             entry.format.value,
         )
@@ -167,6 +170,7 @@ def purge(
     pattern: PatternOption = None,
     before: BeforeOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything of the account.")] = False,
+    soft: Annotated[bool, typer.Option("--soft", help="Make it stale instead of deleting it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     mode: ModeOption = KeyMode.LIVE,
@@ -180,11 +184,11 @@ def purge(
     async def remove() -> Purge:
         async with open_remembering(settings) as remembering:
             namespace = await namespace_of(remembering.keys, account, mode)
-            return await remembering.store.purge(namespace, asked.which, by="cli", dry_run=dry_run)
+            return await remembering.store.purge(namespace, asked.which, by="cli", dry_run=dry_run, soft=soft)
 
     done = run(remove())
-    would = "would be purged" if done.dry_run else "purged"
-    typer.echo(f"{done.count} {would}")
+    what = "made stale" if done.soft else "purged"
+    typer.echo(f"{done.count} would be {what}" if done.dry_run else f"{done.count} {what}")
 
 
 @app.command("purges")
@@ -216,7 +220,12 @@ def purges(
     for purge in run(read()):
         swept = "yes" if purge.swept >= 1 else f"{purge.swept:.0%}"
         table.add_row(
-            purge.id, iso_seconds(purge.at), purge.by, _spelled(purge.which), str(purge.count), swept
+            purge.id,
+            iso_seconds(purge.at),
+            purge.by,
+            _spelled(purge.which) + (" --soft" if purge.soft else ""),
+            str(purge.count),
+            swept,
         )
     show(table)
 

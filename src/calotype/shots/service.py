@@ -6,23 +6,29 @@ import logging
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from calotype.cache.early import EarlyRefresh
 from calotype.cache.entry import Birth, Namespace, Seq
 from calotype.cache.errors import NotCached, StoreUnavailable
+from calotype.cache.failure import Failure, failure_of, verdict_failure
 from calotype.cache.fill import Fills
-from calotype.cache.freshness import Hit, Miss
+from calotype.cache.freshness import Hit, Miss, Stale
 from calotype.cache.key import KeyMaker, negative_hash
 from calotype.cache.policy import CachePolicy, CacheWishes
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stored, Superseded
 from calotype.cache.room import NoRoom, Refused, TooLarge
 from calotype.cache.store import CacheStore, OpenEntry, Origin
 from calotype.cache.url_key import NO_URL_KEY, url_key
+from calotype.capture.errors import CaptureError, TargetForbidden, TargetRefused
 from calotype.capture.negative import HtmlDocument, PageUrl, Target
 from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.target import source_url
+from calotype.capture.verdict import Verdict
 from calotype.clock import Clock, Deadline
+from calotype.shots.revalidator import Revalidator
 from calotype.shots.shot import Forward, Served, Shot
 
+BROKE_A_RULE = "verdict"
 _log = logging.getLogger("calotype.shots")
 
 
@@ -38,6 +44,15 @@ class TakeRequest:
     """A stored picture or none: the browser is not asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """The browser must be asked."""
+
+    why: Forward
+    has_fallback: bool = False
+    """Whether there is something to serve if it fails."""
+
+
 class Shots:
     """Answers capture requests from the cache, or renders once for everyone asking."""
 
@@ -49,7 +64,11 @@ class Shots:
         keys: KeyMaker,
         policy: CachePolicy,
         clock: Clock,
+        revalidator: Revalidator | None = None,
+        early: EarlyRefresh | None = None,
     ) -> None:
+        """Take the parts; a revalidator that is given stays its giver's to close."""
+        self._revalidator, self._early = revalidator or Revalidator(), early or EarlyRefresh()
         self._store, self._fills, self._renderer = store, fills, renderer
         self._keys, self._policy, self._clock = keys, policy, clock
 
@@ -71,11 +90,12 @@ class Shots:
             found = await self._stored(asked, origin)
             match found:
                 case Shot():
+                    self._look_ahead(asked, origin, found)
                     return found
-                case Forward():
+                case _Ask():
                     if asked.only_if_cached:
                         raise NotCached
-                    return await self._filled(asked, origin, arrived, found)
+                    return await self._asked(asked, origin, arrived, found)
                 case unreachable:
                     assert_never(unreachable)
         except StoreUnavailable as exc:
@@ -83,6 +103,16 @@ class Shots:
                 raise
             _log.error("answering without the cache: %s", exc)
             return await self._uncached(asked, origin, Forward.MISS, exc.detail)
+
+    async def _asked(self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask) -> Shot:
+        try:
+            return await self._filled(asked, origin, arrived, ask)
+        except CaptureError as exc:
+            last_good = await self._last_good(asked, origin, ask, exc) if ask.has_fallback else None
+            if last_good is None:
+                raise
+            _log.info("served the last good picture: %s", exc)
+            return last_good
 
     def _origin(self, asked: TakeRequest) -> Origin:
         request, custom = asked.capture.request, asked.wishes.key
@@ -96,48 +126,98 @@ class Shots:
             negative=negative_hash(request.negative),
         )
 
-    async def _stored(self, asked: TakeRequest, origin: Origin) -> Shot | Forward:
+    async def _stored(self, asked: TakeRequest, origin: Origin) -> Shot | _Ask:
         """Return the stored picture if it may be served, else why the browser must be asked."""
-        if asked.wishes.refresh:
-            return Forward.REFRESH
-        if not asked.wishes.may_hit(self._policy):
-            return Forward.MISS
-        match await self._store.look_up(origin.namespace, origin.identity.key):
+        wishes = asked.wishes
+        if wishes.refresh:
+            return _Ask(Forward.REFRESH)
+        if not wishes.may_hit(self._policy):
+            return _Ask(Forward.MISS)
+        match await self._store.look_up(origin.namespace, origin.identity.key, wishes.accepted):
+            case Hit(entry) | Stale(entry) if asked.capture.fail_on.broken_rule(entry.verdict) is not None:
+                pass  # a picture that another caller was content with may break this one's rules
             case Hit(entry):
-                # A picture that another caller was content with may break this one's rules.
-                if asked.capture.fail_on.broken_rule(entry.verdict) is not None:
-                    return Forward.MISS
                 opened = await self._store.read(entry)
-                return Forward.MISS if opened is None else Shot(opened=opened, served=Served.HIT)
-            case Miss(expired):
-                return Forward.EXPIRED if expired else Forward.MISS
+                if opened is not None:
+                    return Shot(opened=opened, served=Served.HIT)
+            case Stale(entry):
+                opened = await self._store.read(entry)
+                if opened is not None:
+                    why = "soft-purged" if entry.softened else "swr"
+                    return Shot(opened=opened, served=Served.STALE, detail=why)
+            case Miss(expired, fallback):
+                return _Ask(Forward.EXPIRED if expired else Forward.MISS, fallback is not None)
             case unreachable:
                 assert_never(unreachable)
+        return _Ask(Forward.MISS)
 
-    async def _filled(self, asked: TakeRequest, origin: Origin, arrived: Seq, why: Forward) -> Shot:
+    def _look_ahead(self, asked: TakeRequest, origin: Origin, shot: Shot) -> None:
+        """Have a new picture made behind the caller's back, if this one is stale or soon will be."""
+        entry = shot.opened.entry
+        early = shot.served is Served.HIT and self._early.due(entry, self._clock())
+        if (early or shot.served is Served.STALE) and not asked.only_if_cached:
+            self._revalidator.schedule(
+                origin.namespace, origin.identity.key, lambda: self._revalidate(asked, origin, entry.birth)
+            )
+
+    async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: Birth) -> None:
+        patient = replace(asked, deadline=Deadline.after(asked.capture.budget_ms))
+        arrived = await self._store.head(origin.namespace)
+        await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen)
+
+    async def _filled(
+        self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask, seen: Birth | None = None
+    ) -> Shot:
         async def work(lease: Lease) -> Shot:
-            return await self._render(asked, origin, lease, why)
+            return await self._render(asked, origin, lease, ask.why, seen)
+
+        def recall(failure: Failure) -> CaptureError | None:
+            status = failure.http_status
+            if status is None:
+                return failure.error(asked.deadline.budget_ms)
+            return asked.capture.fail_on.error(_shown_url(asked), Verdict(http_status=status))
 
         shot, joined = await self._fills.run(
-            origin, arrived, asked.deadline, work, fresh=asked.wishes.refresh
+            origin, arrived, asked.deadline, work, fresh=asked.wishes.refresh, recall=recall
         )
         # Each caller judges by its own rules; those of the one that began the render decide on storing.
         asked.capture.fail_on.check(_shown_url(asked), shot.opened.entry.verdict)
         return replace(shot, served=Served.COLLAPSED) if joined and shot.served is Served.MISS else shot
 
-    async def _render(self, asked: TakeRequest, origin: Origin, lease: Lease, why: Forward) -> Shot:
+    async def _render(
+        self, asked: TakeRequest, origin: Origin, lease: Lease, why: Forward, seen: Birth | None
+    ) -> Shot:
         if why is not Forward.REFRESH:
             # Another process may have stored it while we waited for the lease.
             found = await self._stored(asked, origin)
-            if isinstance(found, Shot):
+            if isinstance(found, Shot) and found.served is Served.HIT and found.opened.entry.birth != seen:
                 return found
         capture = await self._renderer.render(asked.capture.request, asked.deadline)
-        opened = self._store.unstored(lease, origin, capture, asked.wishes.ttl_s)
+        opened = self._store.unstored(lease, origin, capture, asked.wishes.lifetime(self._policy))
         if asked.capture.fail_on.broken_rule(capture.verdict) is not None:
-            detail: str | None = "verdict"
+            detail: str | None = BROKE_A_RULE
         else:
             detail = await self._keep(lease, opened)
         return Shot(opened=opened, served=Served.MISS, forward=why, stored=detail is None, detail=detail)
+
+    async def _last_good(
+        self, asked: TakeRequest, origin: Origin, ask: _Ask, exc: CaptureError
+    ) -> Shot | None:
+        """Return what may be served in place of the picture that failed with exc (RFC 5861 section 4)."""
+        if isinstance(exc, TargetForbidden):
+            return None
+        # Looked up anew: it may have been purged, or replaced, while the browser was asked in vain.
+        worth = await self._store.look_up(origin.namespace, origin.identity.key, asked.wishes.accepted)
+        entry = worth.fallback if isinstance(worth, Miss) else worth.entry
+        if entry is None or asked.capture.fail_on.broken_rule(entry.verdict) is not None:
+            return None
+        opened = await self._store.read(entry)
+        if opened is None:
+            return None
+        if isinstance(worth, Hit):
+            return Shot(opened=opened, served=Served.HIT)
+        status = exc.http_status if isinstance(exc, TargetRefused) else None
+        return Shot(opened=opened, served=Served.STALE, forward=ask.why, detail="sie", failed_status=status)
 
     async def _keep(self, lease: Lease, opened: OpenEntry) -> str | None:
         """Store the picture; return why it could not be, or None."""
@@ -153,6 +233,14 @@ class Shots:
         lease = Lease(origin.namespace, origin.identity.key, Birth(Seq(0), 0, self._clock()))
         opened = self._store.unstored(lease, origin, capture)
         return Shot(opened=opened, served=Served.MISS, forward=why, stored=False, detail=detail)
+
+
+def failed(outcome: object) -> Failure | None:
+    """Return what Fills remembers of a shot, or of an error; None for a picture worth keeping."""
+    if not isinstance(outcome, Shot):
+        return failure_of(outcome)
+    status = outcome.opened.entry.verdict.http_status
+    return verdict_failure(status) if outcome.detail == BROKE_A_RULE and status is not None else None
 
 
 def _index_key(target: Target) -> str:

@@ -17,6 +17,8 @@ class Served(StrEnum):
     """Rendered for this caller."""
     COLLAPSED = "collapsed"
     """Rendered for another caller, and shared."""
+    STALE = "stale"
+    """From the cache, past its time: see the detail."""
 
 
 class Forward(StrEnum):
@@ -36,8 +38,11 @@ class Shot:
     """When not stored, its entry's times mean nothing and its names lead nowhere."""
     served: Served
     forward: Forward | None = None
-    """None for a hit."""
+    """None for what was served without asking it."""
     stored: bool = True
     detail: str | None = None
     """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, `too-large`, `no-room`, or a
-    StoreUnavailable's own."""
+    StoreUnavailable's own. Or why it is served though stale: a new one is being made (`swr`, or `soft-purged`
+    after such a purge), or could not be (`sie`)."""
+    failed_status: int | None = None
+    """What the page answered when it was asked for a new picture, in vain."""

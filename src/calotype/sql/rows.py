@@ -12,10 +12,15 @@ from calotype.capture.output import ImageFormat
 from calotype.capture.verdict import Verdict
 from calotype.clock import from_ms, to_ms
 
+SOFTENED = (
+    "(e.softened OR e.born_seq < n.softened_seq "
+    "OR e.born_seq < u.softened_seq OR e.born_seq < d.softened_seq)"
+)
+"""True of an entry that a soft purge has made stale."""
 ENTRY_COLUMNS = (
     "e.ns, e.ckey, e.name, u.ukey, d.dkey, e.blob, e.size, e.sha256, e.format, e.width_px, e.height_px, "
     "e.born_seq, e.born_number, e.born_ms, e.stored_ms, e.fresh_until, e.render_ms, e.verdict, e.negative, "
-    "e.id"
+    f"e.swr, e.sie, {SOFTENED}, e.id"
 )
 ENTRY_FROM = (
     "entry e JOIN ns n ON n.ns = e.ns JOIN url u ON u.url_id = e.url_id JOIN dir d ON d.dir_id = e.dir_id"
@@ -42,7 +47,8 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
     """Return the entry in a row of ENTRY_COLUMNS."""
     (
         ns, key, name, url_key, directory, blob, size, sha256, image_format, width, height,
-        born_seq, born_number, born_ms, stored_ms, fresh_until, render_ms, verdict, negative, place,
+        born_seq, born_number, born_ms, stored_ms, fresh_until, render_ms, verdict, negative,
+        swr_s, sie_s, softened, place,
     ) = row  # fmt: skip
     image_format = ImageFormat(image_format)
     return CacheEntry(
@@ -63,6 +69,9 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
         render_ms=render_ms,
         verdict=_verdict_decoder.decode(verdict),
         negative=negative,
+        swr_s=swr_s,
+        sie_s=sie_s,
+        softened=bool(softened),
         place=place,
     )
 
@@ -83,9 +92,9 @@ def filter_text(which: PurgeFilter) -> str:
 
 
 def record_of(row: tuple[Any, ...]) -> PurgeRecord:
-    """Return the purge in a row of (seq, filter)."""
-    seq, text = row
-    return PurgeRecord(Seq(seq), PurgeFilter.from_plain(msgspec.json.decode(text)))
+    """Return the purge in a row of (seq, filter, soft)."""
+    seq, text, soft = row
+    return PurgeRecord(Seq(seq), PurgeFilter.from_plain(msgspec.json.decode(text)), bool(soft))
 
 
 def entry_values(entry: CacheEntry, url_id: int, dir_id: int) -> tuple[object, ...]:
@@ -94,12 +103,14 @@ def entry_values(entry: CacheEntry, url_id: int, dir_id: int) -> tuple[object, .
         ns_number(entry.namespace), entry.key, entry.id, url_id, dir_id, entry.blob_id, entry.size_bytes,
         entry.sha256, entry.format.value, entry.width_px, entry.height_px, entry.birth.seq,
         entry.birth.number, to_ms(entry.birth.at), to_ms(entry.stored_at), to_ms(entry.fresh_until),
-        to_ms(entry.fresh_until), entry.render_ms, verdict_text(entry.verdict), entry.negative,
+        to_ms(entry.drop_after), entry.render_ms, verdict_text(entry.verdict), entry.negative,
+        entry.swr_s, entry.sie_s, entry.softened,
     )  # fmt: skip
 
 
 INSERT_ENTRY = (
     "INSERT INTO entry(ns, ckey, name, url_id, dir_id, blob, size, sha256, format, width_px, height_px, "
-    "born_seq, born_number, born_ms, stored_ms, fresh_until, drop_after, render_ms, verdict, negative) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "born_seq, born_number, born_ms, stored_ms, fresh_until, drop_after, render_ms, verdict, negative, "
+    "swr, sie, softened) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )

@@ -23,6 +23,8 @@ class CacheInfo(msgspec.Struct, omit_defaults=True, kw_only=True):
     key: str
     url: str | None = None
     expires_at: str | None = None
+    stale: bool = False
+    """It is past its time, and there because a new one is not, or not yet."""
 
 
 class Metadata(msgspec.Struct, kw_only=True):
@@ -64,6 +66,7 @@ class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     keys: list[str]
     purge_id: str
     dry_run: bool
+    soft: bool
     combined: str
 
 
@@ -84,6 +87,8 @@ class CacheItem(msgspec.Struct, kw_only=True):
     """The picture's, which needs no key."""
     created_at: str
     expires_at: str
+    stale: bool
+    """Expired or purged softly: no address leads to it, but it may yet stand in for a capture."""
     size: int
     format: str
 
@@ -136,6 +141,7 @@ class LoggedPurgeReply(msgspec.Struct, kw_only=True):
     """Id of the key that asked, or `cli`."""
     filter: LoggedFilter
     purged: int
+    soft: bool
     swept: bool
     """Whether the entries' space is free again; they could not be had from the first."""
     sweep_progress: float

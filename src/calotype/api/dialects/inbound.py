@@ -18,12 +18,13 @@ _FLAT = {
     "dark_mode": "browser.dark_mode",
     "cache_ttl": "cache.ttl", "cache_refresh": "cache.refresh", "cache_enabled": "cache.enabled",
     "cache_available": "cache.available", "cache_key": "cache.key",
+    "cache_swr": "cache.swr", "cache_sie": "cache.sie",
 }  # fmt: skip
 """Flat name -> path in the nested mapping; the names of both client families."""
 
 _NUMBERS = {
     "viewport.width", "viewport.height", "viewport.scale", "output.quality", "wait.delay", "wait.timeout",
-    "cache.ttl",
+    "cache.ttl", "cache.swr", "cache.sie",
 }  # fmt: skip
 _BOOLEANS = {
     "viewport.mobile", "browser.dark_mode", "cache.refresh", "cache.enabled", "cache.available", "full_page",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
-from calotype.cache.barrier import barred
+from calotype.cache.barrier import barred, outdated
 from calotype.cache.entry import CacheEntry, CacheKey, EntryId, Namespace, Seq
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stats, Stored, Superseded
 from calotype.cache.purge import PurgeFilter
@@ -23,8 +24,8 @@ from calotype.sql.rows import (
 )
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.outbox import remove_entries
-from calotype.sql.sqlite.purges import records_since
 from calotype.sql.sqlite.selection import Selection, select_entries
+from calotype.sql.sqlite.trail import records_since
 
 _FIND = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.ns = ? AND e.ckey = ? AND {VISIBLE}"  # noqa: S608
 _FIND_BY_ID = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.name = ? AND {VISIBLE}"  # noqa: S608
@@ -83,6 +84,8 @@ class SqliteEntryIndex:
         by = barred(records, entry.subject, birth)
         if by is not None:
             return Barred(by.seq)
+        if outdated(records, entry.subject, birth) is not None:
+            entry = replace(entry, softened=True)
         replaced = connection.execute(
             "SELECT id, blob, url_id, dir_id, born_number FROM entry WHERE ns = ? AND ckey = ?",
             (ns, entry.key),
@@ -117,13 +120,19 @@ class SqliteEntryIndex:
         await self._database.write(forget)
 
     async def page(
-        self, namespace: Namespace, which: PurgeFilter | None, before: int | None, limit: int
+        self,
+        namespace: Namespace,
+        which: PurgeFilter | None,
+        before: int | None,
+        limit: int,
+        *,
+        stale: bool = False,
     ) -> tuple[list[CacheEntry], int | None]:
         """See EntryIndex."""
         now_ms = to_ms(self._clock())
 
         def read(connection: sqlite3.Connection) -> tuple[list[CacheEntry], int | None]:
-            selection = Selection(ns_number(namespace), which, now_ms)
+            selection = Selection(ns_number(namespace), which, now_ms, only_fresh=not stale)
             rows = select_entries(
                 connection, selection, f"e.id, {ENTRY_COLUMNS}", before=before, newest_first=limit + 1
             )

@@ -6,21 +6,29 @@ import os
 import secrets
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
-from calotype.cache.barrier import barred
+from calotype.cache.barrier import outdated
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq, Subject
-from calotype.cache.ports import HeldBy, Lease
+from calotype.cache.failure import REMEMBERED_FOR, Failure
+from calotype.cache.ports import FailedLately, HeldBy, Lease
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import ns_number
 from calotype.sql.sqlite.database import Database
-from calotype.sql.sqlite.purges import records_since
+from calotype.sql.sqlite.trail import records_since
 
 _HERE: WeakValueDictionary[str, SqliteLeases] = WeakValueDictionary()
 """The owners that live in this process."""
 LEASE_MS = 15_000
 """How long a holder may be silent: a machine that stops is replaced within this time."""
+_REMEMBERED_MS = REMEMBERED_FOR // timedelta(milliseconds=1)
+_HELD = (
+    "SELECT owner, token, ukey, path, born_seq, born_ms, expires_ms, content, failure, failed_ms "
+    "FROM lease WHERE ns = ? AND ckey = ?"
+)
+_FORGET_OLD = "DELETE FROM lease WHERE failure IS NOT NULL AND failed_ms < ?"
+_FORGET_FUTURE = "DELETE FROM lease WHERE failure IS NOT NULL AND failed_ms > ?"
 
 
 class SqliteLeases:
@@ -32,22 +40,36 @@ class SqliteLeases:
         self._owner = f"{os.getpid()}:{secrets.token_hex(8)}"
         _HERE[self._owner] = self
 
-    async def acquire(self, namespace: Namespace, subject: Subject, now: datetime) -> Lease | HeldBy:
+    async def acquire(
+        self,
+        namespace: Namespace,
+        subject: Subject,
+        now: datetime,
+        *,
+        content: str = "",
+        undaunted: bool = False,
+    ) -> Lease | HeldBy | FailedLately:
         """See Leases."""
         ns, now_ms = ns_number(namespace), to_ms(now)
 
-        def take(connection: sqlite3.Connection) -> Lease | HeldBy:
-            held = connection.execute(
-                "SELECT owner, token, ukey, path, born_seq, born_ms, expires_ms FROM lease "
-                "WHERE ns = ? AND ckey = ?",
-                (ns, subject.key),
-            ).fetchone()
+        def take(connection: sqlite3.Connection) -> Lease | HeldBy | FailedLately:
+            held = connection.execute(_HELD, (ns, subject.key)).fetchone()
             if held is not None:
-                owner, token, url_key, path, born_seq, born_ms, expires_ms = held
+                owner, token, url_key, path, born_seq, born_ms, expires_ms, theirs, failure, failed_ms = held
                 birth = Birth(Seq(born_seq), token, from_ms(born_ms))
                 # Under a key of the client's choice the holder may show another page than we would.
-                theirs = replace(subject, url_key=url_key, path=path, born_at=birth.at)
-                if expires_ms > now_ms and _alive(owner) and not _overtaken(connection, ns, theirs, birth):
+                shown = replace(subject, url_key=url_key, path=path, born_at=birth.at)
+                if failure is not None:
+                    # The clock may have been set back since, and a failure must not close the key till then.
+                    lately = failed_ms <= now_ms < failed_ms + _REMEMBERED_MS
+                    if (
+                        lately
+                        and not undaunted
+                        and theirs == content
+                        and not _outdated(connection, ns, shown, birth)
+                    ):
+                        return FailedLately(Failure.from_text(failure))
+                elif expires_ms > now_ms and _alive(owner) and not _outdated(connection, ns, shown, birth):
                     return HeldBy(from_ms(expires_ms))
             connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
             seq, number = connection.execute(
@@ -55,11 +77,11 @@ class SqliteLeases:
             ).fetchone()
             connection.execute(
                 "INSERT OR REPLACE INTO "
-                "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms, content) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     ns, subject.key, number, self._owner, subject.url_key, subject.path, seq,
-                    now_ms, now_ms + LEASE_MS,
+                    now_ms, now_ms + LEASE_MS, content,
                 ),
             )  # fmt: skip
             return Lease(namespace, CacheKey(subject.key), Birth(Seq(seq), number, from_ms(now_ms)))
@@ -88,11 +110,28 @@ class SqliteLeases:
             )
         )
 
+    async def fail(self, lease: Lease, failure: Failure, now: datetime) -> None:
+        """See Leases."""
+        where = (ns_number(lease.namespace), lease.key, lease.birth.number)
+        told = (failure.to_text(), to_ms(now))
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE lease SET failure = ?, failed_ms = ? WHERE ns = ? AND ckey = ? AND token = ?",
+                (*told, *where),
+            )
+        )
 
-def _overtaken(connection: sqlite3.Connection, ns: int, subject: Subject, birth: Birth) -> bool:
-    """Say whether a purge since birth keeps that render from storing: then nobody need wait for it."""
+
+def forget_failures(connection: sqlite3.Connection, now_ms: int) -> None:
+    """Drop the leases whose failures are no longer told, or of a time that the clock has left again."""
+    connection.execute(_FORGET_OLD, (now_ms - _REMEMBERED_MS,))
+    connection.execute(_FORGET_FUTURE, (now_ms,))
+
+
+def _outdated(connection: sqlite3.Connection, ns: int, subject: Subject, birth: Birth) -> bool:
+    """Say whether a purge since birth concerns that render: then nobody need wait for it."""
     records = records_since(connection, ns, birth.seq)
-    return records is None or barred(records, subject, birth) is not None
+    return records is None or outdated(records, subject, birth) is not None
 
 
 def _alive(owner: str) -> bool:

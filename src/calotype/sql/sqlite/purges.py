@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from calotype.cache.entry import CacheEntry, Namespace, Seq
@@ -12,18 +13,27 @@ from calotype.cache.errors import EntryNotFound, PreconditionFailed
 from calotype.cache.ports import Swept
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter, PurgeRecord
 from calotype.clock import to_ms
-from calotype.sql.rows import ENTRY_COLUMNS, ENTRY_FROM, VISIBLE, entry_of, filter_text, ns_number, record_of
+from calotype.sql.rows import (
+    ENTRY_COLUMNS,
+    ENTRY_FROM,
+    SOFTENED,
+    VISIBLE,
+    entry_of,
+    filter_text,
+    ns_number,
+)
 from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.leases import forget_failures
 from calotype.sql.sqlite.outbox import remove_entries
 from calotype.sql.sqlite.selection import (
     Selection,
     count_entries,
-    mark_dead,
+    mark_one_by_one,
     named,
     ranges,
     select_entries,
 )
-from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, trim
+from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, records_since, trim
 
 DELETED_AT_ONCE = 500
 """Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times a mark."""
@@ -31,19 +41,25 @@ _SWEEP_CHUNK = 500
 """Rows looked at in one transaction, so that the writer is never held for long."""
 _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How something is marked: what was born before it is meant."""
+
+    seq: str
+    """Column of ns, url and dir."""
+    entry: str
+    """Column of entry, for single ones."""
+
+
+_HARD_MARK, _SOFT_MARK = _Mark("purged_seq", "dead"), _Mark("softened_seq", "softened")
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
-_FRESH = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.id = ? AND e.drop_after > ?"  # noqa: S608
+_FRESH = (
+    f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} "  # noqa: S608
+    f"WHERE e.id = ? AND e.fresh_until > ? AND NOT {SOFTENED}"
+)
 _DUE = "SELECT cursor, until, started_ms, again FROM sweep"
-_LOG_SINCE = "SELECT seq, filter FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
-_FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
-
-
-def records_since(connection: sqlite3.Connection, ns: int, seq: int) -> list[PurgeRecord] | None:
-    """Return the purges of a namespace numbered above seq; None when some of them are no longer known."""
-    (floor,) = connection.execute(_FLOOR, (ns,)).fetchone() or (0,)
-    if seq < floor:
-        return None
-    return [record_of(row) for row in connection.execute(_LOG_SINCE, (ns, seq))]
 
 
 class SqlitePurgeLog:
@@ -57,12 +73,19 @@ class SqlitePurgeLog:
         return self._database.read(lambda connection: records_since(connection, ns_number(namespace), seq))
 
     async def purge(
-        self, namespace: Namespace, which: PurgeFilter, now: datetime, *, by: str, dry_run: bool = False
+        self,
+        namespace: Namespace,
+        which: PurgeFilter,
+        now: datetime,
+        *,
+        by: str,
+        dry_run: bool = False,
+        soft: bool = False,
     ) -> Purge:
         """See PurgeLog."""
         ns, now_ms = ns_number(namespace), to_ms(now)
         return await self._database.write(
-            lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run),
+            lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run, soft=soft),
             durable=not dry_run,
         )
 
@@ -84,7 +107,7 @@ class SqlitePurgeLog:
                 raise EntryNotFound(address)
             if not condition(entry_of(row)):
                 raise PreconditionFailed
-            _purge(connection, ns, PurgeFilter(keys=(address,)), now_ms, by=by, dry_run=False)
+            _purge(connection, ns, PurgeFilter(keys=(address,)), now_ms, by=by)
 
         await self._database.write(delete, durable=True)
 
@@ -113,7 +136,14 @@ class SqlitePurgeLog:
 
 
 def _purge(
-    connection: sqlite3.Connection, ns: int, which: PurgeFilter, now_ms: int, *, by: str, dry_run: bool
+    connection: sqlite3.Connection,
+    ns: int,
+    which: PurgeFilter,
+    now_ms: int,
+    *,
+    by: str,
+    dry_run: bool = False,
+    soft: bool = False,
 ) -> Purge:
     connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
     bump = 0 if dry_run else 1
@@ -123,38 +153,50 @@ def _purge(
     # What has expired goes as well, uncounted: should the clock be set back, it must not return.
     whenever = Selection(ns, which, now_ms=None)
     limit = DELETED_AT_ONCE + 1 if which.keys is None else None
-    rows = select_entries(connection, whenever, f"{_GONE}, e.drop_after > {now_ms:d}", limit=limit)
+    fresh = f"e.fresh_until > {now_ms:d} AND NOT {SOFTENED}"
+    counts = fresh if soft else f"e.drop_after > {now_ms:d}"
+    rows = select_entries(connection, whenever, f"{_GONE}, {counts}, {fresh}", limit=limit)
     few = len(rows) <= DELETED_AT_ONCE
     counted = {row[0] for row in rows if row[4]}
     all_seen = few or limit is None
-    count = len(counted) if all_seen else count_entries(connection, Selection(ns, which, now_ms))
+    counting = Selection(ns, which, now_ms, only_fresh=soft)
+    count = len(counted) if all_seen else count_entries(connection, counting)
     keys = tuple(key for key in which.keys or () if named(connection, ns, key) in counted)
     purge_id = f"purge_{secrets.token_hex(10)}"
     if not dry_run:
-        if few:
-            remove_entries(connection, [row[:4] for row in rows], now_ms)
+        swept = few or soft
+        if not few:
+            _mark(connection, whenever, which, seq, _SOFT_MARK if soft else _HARD_MARK)
+        elif soft:
+            connection.executemany("UPDATE entry SET softened = 1 WHERE id = ?", [row[:1] for row in rows])
         else:
-            _mark(connection, whenever, which, seq)
+            remove_entries(connection, [row[:4] for row in rows], now_ms)
+        if not swept:
             begin_pass(connection, now_ms)
         connection.execute(
-            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted, actor, swept) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (ns, seq, purge_id, now_ms, filter_text(which), count, by, few),
+            "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted, actor, swept, soft) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (ns, seq, purge_id, now_ms, filter_text(which), count, by, swept, soft),
         )
-    return Purge(id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run)
+    return Purge(
+        id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run, soft=soft,
+        addressed=which.keys is not None and any(row[5] for row in rows),
+    )  # fmt: skip
 
 
-def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, seq: int) -> None:
-    """Make all that is selected invisible, by the cheapest mark that says exactly that."""
+def _mark(
+    connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, seq: int, mark: _Mark
+) -> None:
+    """Put mark on all that is selected, in the cheapest way that says exactly that."""
     url = which.selective_url
     if which.is_total:
-        connection.execute("UPDATE ns SET purged_seq = ? WHERE ns = ?", (seq, selection.ns))
+        connection.execute(f"UPDATE ns SET {mark.seq} = ? WHERE ns = ?", (seq, selection.ns))  # noqa: S608
     elif url is not None and which == PurgeFilter(url=url):
         scan = url.plan()
         query, parameters = ranges("url", "url_id", "ukey", selection.ns, scan)
         connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
         connection.execute(
-            f"UPDATE url SET purged_seq = ? WHERE url_id IN ({query}) AND (? OR url_matches(ukey))",  # noqa: S608
+            f"UPDATE url SET {mark.seq} = ? WHERE url_id IN ({query}) AND (? OR url_matches(ukey))",  # noqa: S608
             [seq, *parameters, scan.exact],
         )
     else:
@@ -162,10 +204,10 @@ def _mark(connection: sqlite3.Connection, selection: Selection, which: PurgeFilt
             query, parameters = ranges("dir", "dir_id", "dkey", selection.ns, which.pattern.directories())
             connection.create_function("covers", 1, which.pattern.covers_directory, deterministic=True)
             connection.execute(
-                f"UPDATE dir SET purged_seq = ? WHERE dir_id IN ({query}) AND covers(dkey)",  # noqa: S608
+                f"UPDATE dir SET {mark.seq} = ? WHERE dir_id IN ({query}) AND covers(dkey)",  # noqa: S608
                 [seq, *parameters],
             )
-        mark_dead(connection, selection)
+        mark_one_by_one(connection, selection, mark.entry)
 
 
 def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
@@ -188,6 +230,7 @@ def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
 
 def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     more_to_trim = trim(connection, now_ms)
+    forget_failures(connection, now_ms)
     blobs = connection.execute(
         "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
     ).fetchall()

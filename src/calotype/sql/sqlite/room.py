@@ -25,7 +25,10 @@ _USAGE = (
     "EXISTS (SELECT 1 FROM sweep WHERE cursor < until) FROM room"
 )
 _GONE = f"e.drop_after <= ? OR NOT ({VISIBLE})"
-_REFRESHING = "EXISTS (SELECT 1 FROM lease l WHERE l.ns = e.ns AND l.ckey = e.ckey AND l.expires_ms > ?)"
+_REFRESHING = (
+    "EXISTS (SELECT 1 FROM lease l WHERE l.ns = e.ns AND l.ckey = e.ckey "
+    "AND l.expires_ms > ? AND l.failure IS NULL)"
+)
 _CANDIDATES = (
     f"SELECT e.id, e.ns, e.ckey, {_HELD}, {_GONE}, {_REFRESHING} FROM {ENTRY_FROM} "  # noqa: S608
     "WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"

@@ -10,7 +10,7 @@ from calotype.cache.entry import id_in_address
 from calotype.cache.globs import Scan
 from calotype.cache.purge import PurgeFilter
 from calotype.clock import to_us
-from calotype.sql.rows import ENTRY_FROM, VISIBLE
+from calotype.sql.rows import ENTRY_FROM, SOFTENED, VISIBLE
 
 _JOINS = (
     "CROSS JOIN ns n ON n.ns = e.ns CROSS JOIN url u ON u.url_id = e.url_id "
@@ -27,7 +27,9 @@ class Selection:
     ns: int
     which: PurgeFilter | None
     now_ms: int | None
-    """Leaves out what has expired by then; None leaves nothing out."""
+    """Leaves out what is of no use any more by then; None leaves nothing out."""
+    only_fresh: bool = False
+    """Leaves out what is stale by then as well."""
 
 
 def select_entries(
@@ -65,11 +67,11 @@ def count_entries(connection: sqlite3.Connection, selection: Selection) -> int:
     return int(select_entries(connection, selection, "count(*)")[0][0])
 
 
-def mark_dead(connection: sqlite3.Connection, selection: Selection) -> None:
-    """Make the selected rows invisible one by one; for filters that no dictionary mark expresses."""
+def mark_one_by_one(connection: sqlite3.Connection, selection: Selection, column: str) -> None:
+    """Set column of the selected rows; for filters that no dictionary mark expresses."""
     source, where, parameters = _statement(connection, selection)
     connection.execute(
-        f"UPDATE entry SET dead = 1 WHERE id IN (SELECT e.id FROM {source} WHERE {where})",  # noqa: S608
+        f"UPDATE entry SET {column} = 1 WHERE id IN (SELECT e.id FROM {source} WHERE {where})",  # noqa: S608
         parameters,
     )
 
@@ -94,6 +96,9 @@ def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[st
     if selection.now_ms is not None:
         where.append("e.drop_after > ?")
         values.append(selection.now_ms)
+        if selection.only_fresh:
+            where.append(f"e.fresh_until > ? AND NOT {SOFTENED}")
+            values.append(selection.now_ms)
     if which is not None and which.before is not None:
         where.append("e.born_ms * 1000 < ?")
         values.append(to_us(which.before))

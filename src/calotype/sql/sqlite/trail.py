@@ -6,17 +6,27 @@ import sqlite3
 from typing import Any
 
 from calotype.cache.entry import Seq
-from calotype.cache.purge import KEPT_FOR, LoggedPurge
+from calotype.cache.purge import KEPT_FOR, LoggedPurge, PurgeRecord
 from calotype.clock import from_ms
 from calotype.sql.rows import record_of
 
 _KEPT_MS = int(KEPT_FOR.total_seconds() * 1000)
 _TRIM_CHUNK = 500
 """Records looked at in one transaction, so that the writer is never held for long."""
-_COLUMNS = "seq, filter, purge_id, at_ms, actor, counted, swept"
+_COLUMNS = "seq, filter, soft, purge_id, at_ms, actor, counted, swept"
 _DESCRIBE = f"SELECT {_COLUMNS} FROM purge_log WHERE purge_id = ? AND ns = ?"  # noqa: S608
 _PAGE = f"SELECT {_COLUMNS} FROM purge_log WHERE ns = ? AND seq < ? ORDER BY seq DESC LIMIT ?"  # noqa: S608
 _BEYOND_ANY_SEQ = 2**62
+_LOG_SINCE = "SELECT seq, filter, soft FROM purge_log WHERE ns = ? AND seq > ? ORDER BY seq"
+_FLOOR = "SELECT floor_seq FROM ns WHERE ns = ?"
+
+
+def records_since(connection: sqlite3.Connection, ns: int, seq: int) -> list[PurgeRecord] | None:
+    """Return the purges of a namespace numbered above seq; None when some of them are no longer known."""
+    (floor,) = connection.execute(_FLOOR, (ns,)).fetchone() or (0,)
+    if seq < floor:
+        return None
+    return [record_of(row) for row in connection.execute(_LOG_SINCE, (ns, seq))]
 
 
 def logged(connection: sqlite3.Connection, ns: int, purge_id: str) -> LoggedPurge | None:
@@ -36,14 +46,15 @@ def logged_page(
 
 
 def _logged(row: tuple[Any, ...], progress: float) -> LoggedPurge:
-    seq, _, purge_id, at_ms, actor, counted, swept = row
+    seq, _, soft, purge_id, at_ms, actor, counted, swept = row
     return LoggedPurge(
         id=purge_id,
         seq=Seq(seq),
         at=from_ms(at_ms),
         by=actor,
-        which=record_of(row[:2]).which,
+        which=record_of(row[:3]).which,
         count=counted,
+        soft=bool(soft),
         swept=1.0 if swept else progress,
     )
 
