@@ -38,6 +38,7 @@ async def test_it_tells_all_but_the_bytes(bench, taken):
         "stale": False,
         "size": len(a_png(0)),
         "format": "png",
+        "tags": [],
         "width": as_json["width"],
         "height": as_json["height"],
         "etag": got.headers["etag"],

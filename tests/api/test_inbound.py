@@ -44,6 +44,7 @@ _FLAT_AND_NESTED = [
     ({"cache_enabled": False}, {"cache": {"enabled": False}}),
     ({"cache_available": True}, {"cache": {"available": True}}),
     ({"cache_key": "a"}, {"cache": {"key": "a"}}),
+    ({"cache_tags": ["a", "b"]}, {"cache": {"tags": ["a", "b"]}}),
 ]
 
 
@@ -185,6 +186,18 @@ class TestQueries:
     )
     def test_lists_by_repeat_brackets_or_comma(self, text):
         assert query(text) == {"fail_on": ["http_404", "http_5xx"]}
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "cache_tags=a&cache_tags=b",
+            "cache_tags[]=a&cache_tags[]=b",
+            "cache_tags=a,b",
+            "cache_tags[]=,a,,b",
+        ],
+    )
+    def test_tags_are_such_a_list(self, text):
+        assert query(text) == {"cache": {"tags": ["a", "b"]}}
 
     def test_an_empty_list(self):
         assert query("fail_on=") == {"fail_on": []}

@@ -52,6 +52,7 @@ class TestItems:
                     "stale": False,
                     "size": len(taken.content),
                     "format": "png",
+                    "tags": [],
                 }
             ],
             "cursor": None,

@@ -48,6 +48,16 @@ async def test_the_public_link_repeats(scene):
     assert same(first, second)
 
 
+async def test_tags_repeat_too(scene):
+    request = scene.capture(cache={"tags": ["shop", "p-1"]})
+    await scene.send(request)
+    for _ in range(2):
+        _, headers, _ = await scene.send(request)
+        assert (headers["cache-groups"], headers["surrogate-key"]) == ('"p-1", "shop"', "p-1 shop")
+
+    assert scene.repeats.given == 1
+
+
 async def test_its_age_and_what_is_left_of_it_move_with_the_clock(scene):
     get = await scene.store()
     for _ in range(2):

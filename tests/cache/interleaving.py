@@ -54,6 +54,7 @@ from tests.support.pictures import a_capture, a_png
 
 URLS = ["https://example.com/a", "https://example.com/b/c", "http://www.example.com/a"]
 OFTEN_ONE = [URLS[0], *URLS]
+TAGS = ["red", "green", "blue"]
 KEYS = KeyMaker(b"secret")
 AT_ONCE = 8
 """Operations under way: more would only wait."""
@@ -520,6 +521,7 @@ class World:
             swr_s=rng.choice([None, None, 0, 60, 3_600]),
             sie_s=rng.choice([None, None, 0, 60]),
             key=CacheKey("mine") if rng.random() < 0.3 else None,
+            tags=self._some_tags(),
         )
         rules = ("http_404",) if rng.random() < 0.3 else ()
         asked = TakeRequest(
@@ -542,6 +544,8 @@ class World:
         self._judge(caller, shot.opened, shot.served)
         if FailOn(rules).broken_rule(shot.opened.entry.verdict) is not None:
             self.model.complain(f"{shot.served} breaks the caller's rules: {shot.opened.entry.verdict}")
+        if shot.served is Served.MISS and shot.opened.entry.tags != wishes.tags:
+            self.model.complain(f"{set(wishes.tags)} became {set(shot.opened.entry.tags)}")
         begun = self.renders[shot.opened.data].step
         if (wishes.refresh or not wishes.enabled) and begun < caller.step:
             self.model.complain(f"a refresh asked for in step {caller.step} got a picture of step {begun}")
@@ -562,7 +566,7 @@ class World:
 
     async def _purge(self, process: Process) -> None:
         namespace = self._namespace()
-        which, dry_run, soft = self._filter(namespace), self.rng.random() < 0.1, self.rng.random() < 0.3
+        which, dry_run, soft = self._filter(namespace), self.rng.random() < 0.1, self.rng.random() < 0.45
         try:
             done = await process.store.purge(namespace, which, dry_run=dry_run, soft=soft)
         except StoreUnavailable:
@@ -598,6 +602,9 @@ class World:
         custom = CacheKey("mine") if self.rng.random() < 0.3 else None
         return KEYS.identify(namespace, a_request(self.rng.choice(OFTEN_ONE)), custom)
 
+    def _some_tags(self) -> frozenset[str]:
+        return frozenset(self.rng.sample(TAGS, self.rng.choice([0, 0, 1, 1, 2, 3])))
+
     def _filter(self, namespace: Namespace) -> PurgeFilter:
         rng = self.rng
         key, other = self._name(namespace), self._name(namespace)
@@ -605,6 +612,7 @@ class World:
         pattern = PathGlob(
             rng.choice(["screenshots/2024/01/15/*", "screenshots/*", "*1?/*", "*.png", "*.jpeg"])
         )
+        tag, other_tag = rng.sample(TAGS, 2)
         moment = self.clock() - timedelta(seconds=rng.choice([0, 0, 1, 60, 3_600, -5]))
         filters: list[dict[str, Any]] = [
             {"keys": (key.key,)},
@@ -617,8 +625,13 @@ class World:
             {"keys": (key.key, other.key), "url": url},
             {"pattern": pattern, "url": url},
             {"everything": True, "url": url},
+            {"tags": (tag,)},
+            {"tags": (tag, other_tag)},
+            {"tags": (tag, "unused"), "url": url},
+            {"tags": (tag, other_tag), "before": moment},
+            {"tags": (tag,), "keys": (key.key, other.id)},
         ]
-        return PurgeFilter(**rng.choices(filters, [4, 3, 4, 3, 3, 2, 1, 1, 1, 1])[0])
+        return PurgeFilter(**rng.choices(filters, [4, 3, 4, 3, 3, 2, 1, 1, 1, 1, 3, 2, 1, 1, 1])[0])
 
     # ---- what must hold
 
@@ -690,6 +703,12 @@ class World:
             ).fetchone()
             if unused:
                 self.model.complain(f"{unused} rows of {table} that nothing uses")
+        (adrift,) = process.database.reader.execute(
+            "SELECT (SELECT count(*) FROM tag WHERE tag_id NOT IN (SELECT tag_id FROM entry_tag)) "
+            "+ (SELECT count(*) FROM entry_tag WHERE id NOT IN (SELECT id FROM entry))"
+        ).fetchone()
+        if adrift:
+            self.model.complain(f"{adrift} rows about tags that nothing uses")
 
     async def _compare(self, process: Process, namespace: Namespace, name: Identity) -> None:
         by_key = await process.index.find(namespace, name.key)

@@ -13,7 +13,7 @@ from calotype.cache.purge import PurgeFilter, PurgeRecord
 from tests.support.builders import an_origin
 from tests.support.clock import NOON
 
-PAGE = an_origin("k", "https://example.com/blog/a")
+PAGE = an_origin("k", "https://example.com/blog/a", tags=("blog", "a-1"))
 LATER = NOON.replace(year=9999)
 THIS, OTHER = PurgeFilter(keys=("k",)), PurgeFilter(keys=("l",))
 
@@ -61,17 +61,23 @@ def test_the_first_of_several_that_match_is_told():
         (PurgeFilter(url=UrlGlob("https://example.com/blog")), False),
         (PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*")), True),
         (PurgeFilter(pattern=PathGlob("screenshots/2024/01/16/*")), False),
+        (PurgeFilter(tags=("shop", "a-1")), True),
+        (PurgeFilter(tags=("a", "Blog", "a-")), False),
         (PurgeFilter(everything=True), True),
         (PurgeFilter(url=UrlGlob("*")), True),
         # Every filter given must pass.
         (PurgeFilter(keys=("k",), url=UrlGlob("*.com/*"), pattern=PathGlob("*.png"), before=LATER), True),
+        (PurgeFilter(keys=("k",), tags=("blog",)), True),
         (PurgeFilter(keys=("k",), before=NOON), False),
+        (PurgeFilter(keys=("k",), tags=("shop",)), False),
+        (PurgeFilter(keys=("l",), tags=("blog",)), False),
+        (PurgeFilter(everything=True, tags=("shop",)), False),
         (PurgeFilter(everything=True, keys=("l",)), False),
         (PurgeFilter(everything=True, url=UrlGlob("example.org/*")), False),
     ],
     ids=lambda value: str(value.to_plain()) if isinstance(value, PurgeFilter) else "",
 )  # fmt: skip
-def test_a_filter_looks_at_key_id_page_path_and_the_moment_the_render_began(which, matches):
+def test_a_filter_looks_at_key_id_page_path_tags_and_the_moment_the_render_began(which, matches):
     found = barred([a_record(1, which)], PAGE.subject(NOON), birth(0))
 
     assert (found is not None) == matches
@@ -92,6 +98,7 @@ def test_a_purge_filter_without_a_condition_cannot_be_made():
         (PurgeFilter(url=UrlGlob("*"), before=NOON), False),
         (PurgeFilter(everything=True, pattern=PathGlob("*")), False),
         (PurgeFilter(everything=True, keys=("k",)), False),
+        (PurgeFilter(everything=True, tags=("blog",)), False),
     ],
 )
 def test_only_a_purge_that_leaves_nothing_out_is_total(which, total):
@@ -100,6 +107,7 @@ def test_only_a_purge_that_leaves_nothing_out_is_total(which, total):
 
 @pytest.mark.parametrize("which", [
     PurgeFilter(keys=("k", "ü"), before=NOON + timedelta(microseconds=1)),
+    PurgeFilter(tags=("b", "!a~"), pattern=PathGlob("*")),
     PurgeFilter(url=UrlGlob("*")),
     PurgeFilter(url=UrlGlob(r"https://a\*b/*")),
     PurgeFilter(pattern=PathGlob("[*")),

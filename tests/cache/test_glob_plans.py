@@ -221,3 +221,20 @@ def test_components_are_compared_one_by_one(globs, random):
     keys = [*random.sample(list(URL_OF), 150), *lookalikes]
 
     assert [key for key in keys if glob.matches_key(key)] == [key for key in keys if expected(URL_OF[key])]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "single"),
+    [
+        ("https://example.com/a", True),
+        ("example.com", True),
+        (r"https://example.com/a\*", True),
+        ("https://example.com/*", False),
+        ("https://example.com/a?b", False),
+        ("https://example.com:*/a", False),
+        ("*/a", False),
+        ("*", False),
+    ],
+)
+def test_only_a_pattern_without_wildcards_names_single_urls(pattern, single):
+    assert UrlGlob(pattern).plan().names_single_texts == single

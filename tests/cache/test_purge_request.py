@@ -23,12 +23,16 @@ MIDNIGHT = datetime(2024, 1, 15, tzinfo=UTC)
         ({"url": "*"}, PurgeFilter(url=UrlGlob("*"))),
         ({"pattern": "screenshots/2024/*"}, PurgeFilter(pattern=PathGlob("screenshots/2024/*"))),
         ({"before": "2024-01-15T00:00:00Z"}, PurgeFilter(before=MIDNIGHT)),
+        ({"tags": ["b", "a", "b"]}, PurgeFilter(tags=("b", "a"))),
         ({"all": True}, PurgeFilter(everything=True)),
         (
-            {"keys": ["a"], "url": "a.com/*", "pattern": "*.png", "before": "2024-01-15", "all": True},
+            {
+                "keys": ["a"], "tags": ["t"], "url": "a.com/*", "pattern": "*.png", "before": "2024-01-15",
+                "all": True,
+            },
             PurgeFilter(
                 keys=("a",), url=UrlGlob("a.com/*"), pattern=PathGlob("*.png"), before=MIDNIGHT,
-                everything=True,
+                tags=("t",), everything=True,
             ),
         ),
     ],
@@ -59,7 +63,6 @@ def test_the_reply_can_echo_what_was_asked_in_its_own_spelling():
         ({"urls": ["a"]}, "urls"),
         ({"keys": ["a"], "Url": "b"}, "Url"),
         ({"key": "a"}, "key"),
-        ({"tags": ["a"]}, "tags"),
         ({"keys": None}, "keys"),
         ({"keys": ["a"], "url": None}, "url"),
         ({"keys": ["a"], "dry_run": None}, "dry_run"),
@@ -74,6 +77,14 @@ def test_the_reply_can_echo_what_was_asked_in_its_own_spelling():
         ({"keys": ["a\x00"]}, "keys"),
         ({"keys": ["x" * 601]}, "keys"),
         ({"keys": [f"k{number}" for number in range(10_001)]}, "keys"),
+        ({"tag": "a"}, "tag"),
+        ({"tags": None}, "tags"),
+        ({"tags": []}, "tags"),
+        ({"tags": "a"}, "tags"),
+        ({"tags": ["a", 1]}, "tags"),
+        ({"tags": ["a", "b*c d"]}, "tags"),
+        ({"tags": ["x" * 65]}, "tags"),
+        ({"tags": [f"t{number}" for number in range(10_001)]}, "tags"),
         ({"url": ""}, "url"),
         ({"url": " "}, "url"),
         ({"url": ["https://a.com/*"]}, "url"),
@@ -107,10 +118,11 @@ def test_without_a_filter_nothing_is_purged(body):
         parse_purge(body)
 
 
-def test_as_many_keys_as_are_allowed_pass():
-    keys = [f"k{number}" for number in range(10_000)]
+def test_as_many_keys_and_tags_as_are_allowed_pass():
+    names = [f"n{number}" for number in range(10_000)]
 
-    assert parse_purge({"keys": keys}).which.keys == tuple(keys)
+    assert parse_purge({"keys": names}).which.keys == tuple(names)
+    assert parse_purge({"tags": names}).which.tags == tuple(names)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,18 @@ class TestLooking:
         assert "mysite.com" in output
         assert "example.com" not in output
 
+    def test_ls_shows_tags_and_can_be_narrowed_by_them(self, server, take):
+        take(PAGE, tags=["shop", "product-1"])
+        take(OTHER, tags=["blog"])
+        rows = [
+            line.split()
+            for line in cache(server, "ls", "--tag", "shop", "--tag", "unknown").stdout.decode().splitlines()
+            if "https" in line
+        ]
+
+        assert [row[3] for row in rows] == [PAGE]
+        assert rows[0][13:-1] == ["product-1", "shop"]
+
     def test_stats_counts(self, server, take):
         size = sum(int(take(url).headers["content-length"]) for url in (PAGE, OTHER))
         output = cache(server, "stats").stdout.decode()
@@ -149,6 +161,18 @@ class TestLettingGo:
         assert not served(server, gone)
         assert served(server, stays)
 
+    def test_purge_by_tag_deletes_what_has_any_of_them(self, server, take):
+        one, other = take(PAGE, tags=["product-1", "shop"]), take(OTHER, tags=["product-2"])
+        stays = take("https://mysite.com/", tags=["product-3", "shop"])
+        assert served(server, one)
+        done = cache(server, "purge", "--tag", "product-1", "--tag", "product-2")
+
+        assert (done.returncode, done.stdout) == (0, b"2 purged\n")
+        assert not served(server, one)
+        assert not served(server, other)
+        assert served(server, stays)
+        assert "--tag product-1 --tag product-2" in cache(server, "purges", "--limit", "1").stdout.decode()
+
     def test_a_dry_run_only_counts(self, server, take):
         stays = take(PAGE)
         done = cache(server, "purge", "--all", "--dry-run")
@@ -159,7 +183,8 @@ class TestLettingGo:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ([], "keys, pattern, url, before or all is missing; give at least one filter."),
+            ([], "keys, tags, pattern, url, before or all is missing; give at least one filter."),
+            (["--tag", "a b"], "tags holds 'a b'; a tag has 1 to 64 characters of visible ASCII"),
             (["--before", "soon"], "before is 'soon', no date; write ISO 8601"),
         ],
     )

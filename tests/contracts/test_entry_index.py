@@ -17,7 +17,7 @@ from tests.support.adapters import pages
 from tests.support.builders import HERE, THERE, TRIAL, an_entry, an_id, an_origin
 from tests.support.clock import NOON
 
-BLOG = an_origin("blog", "https://example.com/blog/a")
+BLOG = an_origin("blog", "https://example.com/blog/a", tags=("blog", "a-1"))
 MATCHING_BLOG = [
     PurgeFilter(keys=("blog",)),
     PurgeFilter(keys=("other", BLOG.identity.id)),
@@ -28,9 +28,11 @@ MATCHING_BLOG = [
     PurgeFilter(pattern=PathGlob("screenshots/2024/*")),
     PurgeFilter(pattern=PathGlob("*.png")),
     PurgeFilter(before=NOON + timedelta(seconds=1)),
+    PurgeFilter(tags=("shop", "a-1")),
     PurgeFilter(everything=True),
     PurgeFilter(
         keys=("blog",),
+        tags=("blog",),
         url=UrlGlob("example.com/blog/*"),
         pattern=PathGlob("*"),
         before=NOON.replace(year=9999),
@@ -42,6 +44,8 @@ MISSING_BLOG = [
     PurgeFilter(url=UrlGlob("*/blogs/*")),
     PurgeFilter(pattern=PathGlob("*.jpeg")),
     PurgeFilter(before=NOON),
+    PurgeFilter(tags=("shop", "Blog", "a")),
+    PurgeFilter(keys=("blog",), tags=("shop",)),
     PurgeFilter(everything=True, url=UrlGlob("https://example.org/*")),
     PurgeFilter(keys=("blog",), url=UrlGlob("https://example.org/*")),
     PurgeFilter(keys=("blog",), before=NOON),
@@ -53,7 +57,8 @@ def told(which):
 
 
 async def test_an_entry_is_found_by_key_and_by_id_exactly_as_it_was_stored(adapters):
-    origin = an_origin("k", "https://bücher.example/straße?q=1#top", image_format=ImageFormat.WEBP)
+    url, tags = "https://bücher.example/straße?q=1#top", ("z", "A", "a", "!'%_*[]")
+    origin = an_origin("k", url, image_format=ImageFormat.WEBP, tags=tags)
     lease = await adapters.lease(origin)
     verdict = Verdict(http_status=203, final_url="https://example.com/ü", title='"日本"\n')
     entry = replace(an_entry(origin, birth=lease.birth), verdict=verdict)

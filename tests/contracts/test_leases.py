@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from calotype.sql.sqlite.leases import LEASE_MS
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import NOON
 
-PAGE = an_origin("k", "https://example.com/a")
+PAGE = an_origin("k", "https://example.com/a", tags=("t",))
 LIFE = timedelta(milliseconds=LEASE_MS)
 HOLD_AND_DIE = """
 import asyncio, sys
@@ -139,9 +140,10 @@ async def test_a_birth_follows_every_purge_answered_before_it(both):
         PurgeFilter(url=UrlGlob("https://example.com/*")),
         PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*")),
         PurgeFilter(before=NOON + timedelta(seconds=5)),
+        PurgeFilter(tags=("other", "t")),
         PurgeFilter(everything=True),
     ],
-    ids=["keys", "url", "pattern", "before", "all"],
+    ids=["keys", "url", "pattern", "before", "tags", "all"],
 )
 async def test_a_render_that_a_purge_has_barred_is_not_waited_for(both, which):
     here, there = both
@@ -174,11 +176,23 @@ async def test_what_the_holder_shows_decides_also_when_a_caller_means_another_pa
     assert isinstance(await ask(there, an_origin("mine", "https://example.com/new")), Lease)
 
 
+async def test_the_holders_tags_decide_whatever_those_of_the_caller_are(both):
+    here, there = both
+    newcomer = replace(PAGE, tags=frozenset({"u"}))
+    await ask(here)
+    await there.purge(PurgeFilter(tags=("u",)))
+    assert isinstance(await ask(there, newcomer), HeldBy)
+    await there.purge(PurgeFilter(tags=("t",)))
+
+    assert isinstance(await ask(there, newcomer), Lease)
+
+
 async def test_a_render_that_no_purge_matches_is_waited_for(both):
     here, there = both
     await ask(here)
     await there.purge(PurgeFilter(keys=("another",)))
     await there.purge(PurgeFilter(before=NOON))
+    await there.purge(PurgeFilter(tags=("T", "another")))
 
     assert isinstance(await ask(there), HeldBy)
 

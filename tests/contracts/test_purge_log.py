@@ -37,17 +37,18 @@ PATH_GLOBS = """
     * screenshots/* screenshots/2024/01/1?/* screenshots/2024/01/15/* screenshots/2024/01/*.png *.jpeg *0* x*
     screenshots/2024/01/14/a*
 """.split()  # noqa: SIM905
+TAGS = ["red", "green", "blue"]
 MOMENTS = [NOON + timedelta(days=days, milliseconds=ms) for days in (-2, -1, 0, 1) for ms in (0, 1)]
 OTHER_NAMESPACES = count(100)
 """So that one index serves all examples, and every example proves that it leaves the others alone."""
 
 
 async def a_crowd(adapters, namespace, drawn):
-    """Store an entry for each (url, format, day, ttl) drawn, and stand at noon of the last day."""
+    """Store an entry for each (url, format, tags, day, ttl) drawn, and stand at noon of the last day."""
     crowd = []
-    for number, (url, image_format, days, ttl_s) in enumerate(drawn):
+    for number, (url, image_format, tags, days, ttl_s) in enumerate(drawn):
         adapters.clock.now = NOON + timedelta(days=days)
-        origin = an_origin(f"k{number}", url, namespace, image_format)
+        origin = an_origin(f"k{number}", url, namespace, image_format, tags)
         crowd.append(await adapters.keep(origin, ttl_s))
     adapters.clock.now = NOON
     return crowd
@@ -77,6 +78,7 @@ def filters(namespace):
             "url": st.sampled_from(URL_GLOBS).map(UrlGlob),
             "pattern": st.sampled_from(PATH_GLOBS).map(PathGlob),
             "before": st.sampled_from(MOMENTS),
+            "tags": st.lists(st.sampled_from([*TAGS, "unused"]), min_size=1, unique=True).map(tuple),
             "everything": st.just(True),
         },
     )
@@ -87,6 +89,7 @@ CROWDS = st.lists(
     st.tuples(
         st.sampled_from(URLS),
         st.sampled_from(ImageFormat),
+        st.frozensets(st.sampled_from(TAGS)),
         st.integers(-2, 0),
         st.sampled_from([86_400, 200_000]),
     ),
@@ -159,12 +162,37 @@ async def test_what_is_of_no_use_any_more_is_not_counted(purging):
     assert (await purging.purge(EVERYTHING)).count == 0
 
 
+@given(drawn=CROWDS, data=st.data())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_purges_one_after_the_other_count_only_what_the_ones_before_have_left(purging, drawn, data):
+    namespace = Namespace(next(OTHER_NAMESPACES), Mode.LIVE)
+    there = {entry.key: entry for entry in await a_crowd(purging, namespace, drawn)}
+    for _ in range(data.draw(st.integers(2, 4))):
+        which, soft = data.draw(filters(namespace)), data.draw(st.booleans())
+        meant = sorted(key for key, entry in there.items() if which.matches(entry.subject))
+        counted = [
+            key for key in meant if there[key].fresh_until > NOON and not (soft and there[key].softened)
+        ]
+
+        assert (await purging.purge(which, namespace, soft=soft)).count == len(counted)
+        left = {key: replace(there[key], softened=True) for key in meant} if soft else {}
+        there = {key: entry for key, entry in there.items() if key not in meant} | left
+        assert all(await purging.has(*there.values()))
+        page, _ = await purging.index.page(namespace, None, None, 20)
+        fresh = {key for key, entry in there.items() if entry.fresh_until > NOON and not entry.softened}
+        assert {entry.key for entry in page} == fresh
+        if meant and data.draw(st.booleans()):
+            # One of them comes anew, with tags of its own: what was marked before does not concern it.
+            tags = data.draw(st.frozensets(st.sampled_from(TAGS)))
+            there[meant[0]] = await purging.keep(an_origin(meant[0], URLS[0], namespace, tags=tags))
+
+
 async def test_expired_entries_are_not_counted(purging):
-    await purging.keep(an_origin("brief"), ttl_s=60)
-    await purging.keep(an_origin("lasting"))
+    await purging.keep(an_origin("brief", tags=("t",)), ttl_s=60)
+    await purging.keep(an_origin("lasting", tags=("t",)))
     purging.clock.advance(seconds=60)
 
-    for which in (PurgeFilter(keys=("brief", "lasting")), EVERYTHING):
+    for which in (PurgeFilter(keys=("brief", "lasting")), PurgeFilter(tags=("t",)), EVERYTHING):
         assert (await purging.purge(which, dry_run=True)).count == 1
     done = await purging.purge(PurgeFilter(keys=("brief", "lasting")))
     assert (done.count, done.keys) == (1, ("lasting",))
@@ -176,12 +204,13 @@ async def test_expired_entries_are_not_counted(purging):
         PurgeFilter(keys=("k",)),
         PurgeFilter(url=UrlGlob("example.com/*")),
         PurgeFilter(pattern=PathGlob("*.png")),
+        PurgeFilter(tags=("t", "u")),
         EVERYTHING,
     ],
-    ids=["keys", "url", "pattern", "all"],
+    ids=["keys", "url", "pattern", "tags", "all"],
 )
 async def test_what_had_expired_does_not_return_when_the_clock_is_set_back_after_the_purge(purging, which):
-    entry = await purging.keep(an_origin(), ttl_s=60)
+    entry = await purging.keep(an_origin(tags=("t",)), ttl_s=60)
     purging.clock.advance(hours=1)
     assert (await purging.purge(which)).count == 0
     purging.clock.advance(hours=-1)
@@ -198,11 +227,13 @@ async def test_what_had_expired_does_not_return_when_the_clock_is_set_back_after
         PurgeFilter(pattern=PathGlob("*")),
         PurgeFilter(keys=("k",)),
         PurgeFilter(before=NOON.replace(year=9999)),
+        PurgeFilter(tags=("t",)),
     ],
-    ids=["all", "url", "pattern", "keys", "before"],
+    ids=["all", "url", "pattern", "keys", "before", "tags"],
 )  # fmt: skip
 async def test_other_namespaces_are_not_touched(purging, which, other):
-    ours, theirs = await purging.keep(an_origin("k")), await purging.keep(an_origin("k", namespace=other))
+    ours = await purging.keep(an_origin("k", tags=("t",)))
+    theirs = await purging.keep(an_origin("k", namespace=other, tags=("t",)))
 
     assert (await purging.purge(which)).count == 1
     assert await purging.has(ours, theirs) == [False, True]
@@ -259,6 +290,14 @@ SECOND_DAY = NOON + timedelta(days=1)
         PurgeFilter(pattern=PathGlob("screenshots/2024/01/15/*.png")),
         PurgeFilter(pattern=PathGlob("screenshots/*5/*")),
         PurgeFilter(before=SECOND_DAY),
+        PurgeFilter(tags=("blog",)),
+        PurgeFilter(tags=("even", "unused", "odd")),
+        PurgeFilter(tags=("blog", "even")),
+        PurgeFilter(tags=("blog",), before=SECOND_DAY),
+        PurgeFilter(tags=("even", "odd"), url=UrlGlob("https://example.com/blog/*")),
+        PurgeFilter(tags=("even", "odd"), pattern=PathGlob("screenshots/2024/01/15/*")),
+        PurgeFilter(everything=True, tags=("blog",)),
+        PurgeFilter(tags=("blog",), keys=tuple(f"k{number}" for number in range(MANY))),
         PurgeFilter(url=UrlGlob("https://example.com/blog/*"), before=SECOND_DAY),
         PurgeFilter(url=UrlGlob("https://example.com/blog/*"), pattern=PathGlob("screenshots/2024/01/15/*")),
         PurgeFilter(everything=True, url=UrlGlob("https://example.com/blog/*")),
@@ -270,10 +309,17 @@ SECOND_DAY = NOON + timedelta(days=1)
     ids=lambda which: " ".join(f"{name}={str(value)[:40]}" for name, value in which.to_plain().items()),
 )
 async def test_a_purge_of_many_leaves_no_more_and_no_less_than_a_purge_of_few(adapters, which):
-    many = await adapters.keep_many(pages(MANY, BLOG))
+    many = await adapters.keep_many(
+        [
+            replace(origin, tags=frozenset({"blog", "odd" if number % 2 else "even"}))
+            for number, origin in enumerate(pages(MANY, BLOG))
+        ]
+    )
     adapters.clock.now = SECOND_DAY
     others = [
-        await adapters.keep(an_origin("other page", "https://example.com/", image_format=ImageFormat.JPEG)),
+        await adapters.keep(
+            an_origin("other page", "https://example.com/", image_format=ImageFormat.JPEG, tags=("Blog",))
+        ),
         await adapters.keep(
             an_origin("other site", "https://example.org/blog", image_format=ImageFormat.JPEG)
         ),
@@ -328,6 +374,36 @@ async def test_a_purge_by_another_process_is_obeyed_at_once_by_what_is_remembere
     assert await here.index.head(HERE) == 1
 
 
+async def test_the_most_tags_that_a_purge_may_name_are_dealt_with_in_seconds(adapters):
+    origins = [replace(origin, tags=frozenset({origin.identity.key, "all"})) for origin in pages(1_500)]
+    entries = await adapters.keep_many(origins)
+    tags = (*(entry.key for entry in entries), *(f"unknown{number}" for number in range(MAX_KEYS - 1_500)))
+
+    async with asyncio.timeout(10):
+        assert (await adapters.purge(PurgeFilter(tags=tags))).count == 1_500
+    assert not any(await adapters.has(*entries))
+
+
+async def test_a_refresh_with_other_tags_gives_up_the_old_ones(purging):
+    await purging.keep(an_origin("k", tags=("old", "both")))
+    entry = await purging.keep(an_origin("k", tags=("both", "new")))
+
+    assert (await purging.purge(PurgeFilter(tags=("old",)))).count == 0
+    assert await purging.has(entry) == [True]
+    assert (await purging.purge(PurgeFilter(tags=("new",)))).count == 1
+    assert await purging.has(entry) == [False]
+
+
+async def test_what_is_tagged_again_after_its_purge_stays_until_the_next(purging):
+    await purging.keep(an_origin("keeps the tag in use", tags=("t", "u")))
+    await purging.keep(an_origin("k", tags=("t",)))
+    assert (await purging.purge(PurgeFilter(tags=("t",)))).count == 2
+    again = await purging.keep(an_origin("k", tags=("t", "v")))
+
+    assert await purging.has(again) == [True]
+    assert (await purging.purge(PurgeFilter(tags=("v", "u", "t")))).count == 1
+
+
 async def test_purges_at_once_count_no_entry_twice(both):
     entries = await both[0].keep_many(pages(40))
     done = await asyncio.gather(
@@ -352,6 +428,8 @@ async def test_the_log_tells_every_purge_since_in_order_as_it_was_asked(both):
         PurgeFilter(pattern=PathGlob(r"a\*/*"), before=NOON + timedelta(microseconds=7)),
         PurgeFilter(everything=True),
         PurgeFilter(everything=True, before=NOON.replace(year=9999)),
+        PurgeFilter(tags=("b", "!a~")),
+        PurgeFilter(tags=("a",), keys=("k",)),
     ]
     for which in asked:
         await here.purge(which)
@@ -361,8 +439,8 @@ async def test_the_log_tells_every_purge_since_in_order_as_it_was_asked(both):
     assert list(await there.purges.since(HERE, 0)) == [
         PurgeRecord(Seq(seq), which) for seq, which in enumerate(asked, 1)
     ]
-    assert [record.seq for record in await there.purges.since(HERE, 3)] == [4, 5]
-    assert list(await there.purges.since(HERE, 5)) == []
+    assert [record.seq for record in await there.purges.since(HERE, 5)] == [6, 7]
+    assert list(await there.purges.since(HERE, 7)) == []
     assert list(await there.purges.since(TRIAL, 0)) == []
 
 

@@ -21,6 +21,7 @@ from tests.support.pictures import a_png
 from tests.support.shots import a_studio
 
 URL = "https://example.com/blog/a"
+TAGS = frozenset({"blog", "post-1"})
 NAME = KeyMaker(b"secret").identify(HERE, a_request(URL), None)
 EVERY_FILTER = {
     "key": PurgeFilter(keys=(NAME.key,)),
@@ -30,10 +31,12 @@ EVERY_FILTER = {
     "url anywhere": PurgeFilter(url=UrlGlob("*/blog/*")),
     "pattern": PurgeFilter(pattern=PathGlob("screenshots/2024/01/*")),
     "before": PurgeFilter(before=NOON + timedelta(seconds=1)),
+    "tags": PurgeFilter(tags=("shop", "post-1")),
     "all": PurgeFilter(everything=True),
     "star": PurgeFilter(url=UrlGlob("*")),
     "combined": PurgeFilter(
         keys=("x", NAME.id),
+        tags=("blog",),
         url=UrlGlob("example.com/*"),
         pattern=PathGlob("*.png"),
         before=NOON.replace(year=2025),
@@ -44,6 +47,8 @@ MISSES = {
     "another url": PurgeFilter(url=UrlGlob("https://example.com/blog")),
     "another day": PurgeFilter(pattern=PathGlob("screenshots/2024/01/14/*")),
     "before it began": PurgeFilter(before=NOON),
+    "another tag": PurgeFilter(tags=("shop", "post")),
+    "the tag and another key": PurgeFilter(keys=("another",), tags=("blog",)),
     "one of two filters": PurgeFilter(keys=(NAME.key,), url=UrlGlob("https://example.org/*")),
 }
 
@@ -65,7 +70,7 @@ def each(filters):
 @each(EVERY_FILTER)
 async def test_a_purged_render_answers_its_callers_and_leaves_nothing_behind(studio, elsewhere, which, clock):
     studio.renderer.hold()
-    callers = [studio.taking(URL), studio.taking(URL)]
+    callers = [studio.taking(URL, tags=TAGS), studio.taking(URL, tags=TAGS)]
     await studio.renderer.began.acquire()
     clock.advance(seconds=5)
 
@@ -84,11 +89,11 @@ async def test_a_purged_render_answers_its_callers_and_leaves_nothing_behind(stu
 @each(EVERY_FILTER)
 async def test_who_asks_after_the_purge_gets_the_page_of_after_it(studio, elsewhere, which, clock):
     studio.renderer.hold()
-    before = studio.taking(URL)
+    before = studio.taking(URL, tags=TAGS)
     await studio.renderer.began.acquire()
     clock.advance(seconds=5)
     await elsewhere.store.purge(HERE, which)
-    after = [studio.taking(URL), elsewhere.taking(URL)]
+    after = [studio.taking(URL, tags=TAGS), elsewhere.taking(URL, tags=TAGS)]
     # The new render begins while the old one is still held: nobody waits for what can help nobody.
     await studio.renderer.began.acquire()
     studio.renderer.release()
@@ -97,21 +102,21 @@ async def test_who_asks_after_the_purge_gets_the_page_of_after_it(studio, elsewh
 
     assert (old.stored, old.detail, old.opened.data) == (False, "purged", a_png(0))
     assert {shot.opened.data for shot in new} == {a_png(1)}
-    hit = await studio.take(URL)
+    hit = await studio.take(URL, tags=TAGS)
     assert (hit.served, hit.opened.data) == (Served.HIT, a_png(1))
     assert len(studio.renderer.renders) == 2
 
 
 @each(EVERY_FILTER)
 async def test_a_purge_of_what_is_stored_lets_the_next_caller_render(studio, elsewhere, which, clock):
-    await studio.take(URL)
-    assert (await elsewhere.take(URL)).served is Served.HIT
+    await studio.take(URL, tags=TAGS)
+    assert (await elsewhere.take(URL, tags=TAGS)).served is Served.HIT
     clock.advance(seconds=5)
 
     done = await elsewhere.store.purge(HERE, which)
 
     assert done.count == 1
-    again = await studio.take(URL)
+    again = await studio.take(URL, tags=TAGS)
     assert (again.served, again.forward, again.stored, again.opened.data) == (
         Served.MISS,
         Forward.MISS,
@@ -124,10 +129,10 @@ async def test_a_purge_of_what_is_stored_lets_the_next_caller_render(studio, els
 async def test_a_purge_during_a_refresh_takes_the_old_picture_and_bars_the_new_one(
     studio, elsewhere, which, clock
 ):
-    await studio.take(URL)
+    await studio.take(URL, tags=TAGS)
     studio.renderer.hold()
     await studio.renderer.began.acquire()
-    refreshing = studio.taking(URL, refresh=True)
+    refreshing = studio.taking(URL, refresh=True, tags=TAGS)
     await studio.renderer.began.acquire()
     clock.advance(seconds=5)
 
@@ -141,17 +146,39 @@ async def test_a_purge_during_a_refresh_takes_the_old_picture_and_bars_the_new_o
 @each(MISSES)
 async def test_a_purge_of_something_else_disturbs_no_render(studio, elsewhere, which, clock):
     studio.renderer.hold()
-    before = studio.taking(URL)
+    before = studio.taking(URL, tags=TAGS)
     await studio.renderer.began.acquire()
     clock.advance(seconds=5)
     await elsewhere.store.purge(HERE, which)
-    after = studio.taking(URL)
+    after = studio.taking(URL, tags=TAGS)
     await asyncio.sleep(0)
     studio.renderer.release()
 
     assert (await before).stored
     assert (await after).served is Served.COLLAPSED
     assert len(studio.renderer.renders) == 1
+
+
+async def test_the_tags_of_the_render_decide_and_not_those_of_who_joins_it(studio, elsewhere):
+    studio.renderer.hold()
+    first = studio.taking(URL, tags=TAGS)
+    await studio.renderer.began.acquire()
+    await elsewhere.store.purge(HERE, PurgeFilter(tags=("joins",)))
+    joining = studio.taking(URL, tags=frozenset({"joins"}))
+    await asyncio.sleep(0)
+    studio.renderer.release()
+
+    assert (await first).stored
+    assert ((await joining).served, (await joining).opened.entry.tags) == (Served.COLLAPSED, TAGS)
+
+
+async def test_a_hit_with_other_tags_adds_none(studio, elsewhere):
+    await studio.take(URL, tags=TAGS)
+    hit = await studio.take(URL, tags=frozenset({"other"}))
+
+    assert (hit.served, hit.opened.entry.tags) == (Served.HIT, TAGS)
+    assert (await elsewhere.store.purge(HERE, PurgeFilter(tags=("other",)))).count == 0
+    assert (await elsewhere.store.purge(HERE, PurgeFilter(tags=("blog",)))).count == 1
 
 
 async def test_deleting_a_key_whose_render_runs_bars_it_though_there_is_nothing_to_delete(studio, elsewhere):

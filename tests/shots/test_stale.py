@@ -65,6 +65,31 @@ class TestWhileRevalidating:
         assert {shot.served for shot in shots} == {Served.STALE}
         assert len(renderer.renders) == 2
 
+    async def test_the_new_picture_has_the_tags_of_the_old_one_whoever_came_by(self, studio, clock):
+        tags = frozenset({"shop", "p-1"})
+        await studio.take(URL, ttl_s=60, swr_s=60, tags=tags)
+        clock.advance(seconds=60)
+        await studio.take(URL, tags=frozenset({"other"}))
+        await settled(studio)
+        new = await studio.take(URL)
+
+        assert (new.served, new.opened.data, new.opened.entry.tags) == (Served.HIT, a_png(1), tags)
+        assert (await studio.store.purge(HERE, PurgeFilter(tags=("other",)))).count == 0
+        assert (await studio.store.purge(HERE, PurgeFilter(tags=("p-1",)))).count == 1
+
+    async def test_a_purge_by_the_old_tags_bars_the_new_picture_under_way(self, studio, clock, renderer):
+        await studio.take(URL, ttl_s=60, swr_s=60, tags=frozenset({"shop"}))
+        clock.advance(seconds=60)
+        await renderer.began.acquire()
+        renderer.hold()
+        await studio.take(URL)
+        await renderer.began.acquire()
+        assert (await studio.store.purge(HERE, PurgeFilter(tags=("shop",)))).count == 1
+        renderer.release()
+        await settled(studio)
+
+        assert (await studio.take(URL)).opened.data == a_png(2)
+
     async def test_the_window_ends_and_then_the_caller_waits(self, studio, clock):
         await studio.take(URL, ttl_s=60, swr_s=60)
         clock.advance(seconds=120)

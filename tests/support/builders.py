@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from calotype.cache.entry import (
@@ -44,6 +45,7 @@ def an_origin(
     url: str = "https://example.com/",
     namespace: Namespace = HERE,
     image_format: ImageFormat = ImageFormat.PNG,
+    tags: Iterable[str] = (),
 ) -> Origin:
     """Return where a capture of url under key would be kept."""
     return Origin(
@@ -53,6 +55,7 @@ def an_origin(
         url_key=url_key(url),
         format=image_format,
         negative=b"n" * 16,
+        tags=frozenset(tags),
     )
 
 
@@ -86,4 +89,5 @@ def an_entry(
         render_ms=5,
         verdict=Verdict(http_status=200),
         negative=origin.negative,
+        tags=origin.tags,
     )

@@ -112,6 +112,7 @@ class Cache:
                 pattern=msgspec.UNSET if asked.glob is None else asked.glob,
                 url=msgspec.UNSET if asked.url is None else asked.url,
                 before=msgspec.UNSET if asked.before is None else asked.before,
+                tags=msgspec.UNSET if asked.which.tags is None else list(asked.which.tags),
                 all=True if "all" in body else msgspec.UNSET,
                 keys=list(done.keys),
                 purge_id=done.id,

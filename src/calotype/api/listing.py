@@ -26,10 +26,11 @@ MAX_LIMIT = 1000
 """Entries of one page: some 400 kB of JSON, and a scan that holds up no writer for long."""
 DEFAULT_LIMIT = 100
 MAX_PURGES = 100
-"""Purges of one page: each may have named as many keys as a body holds."""
-_KEYS_SHOWN = 20
-"""Keys of one purge in a list."""
+"""Purges of one page: each may have named as many keys or tags as a body holds."""
+_NAMES_SHOWN = 20
+"""Keys, and tags, of one purge in a list."""
 _FILTERS = ("url", "pattern", "before")
+_LISTS = ("keys", "tags")
 _PAGING = ("limit", "cursor")
 _STALE = "stale"
 _ABOUT_THE_CALL = "api_key"
@@ -69,7 +70,7 @@ class Listing:
         found, place = await self._store.purges(namespace, before, limit)
         return json_reply(
             PurgeList(
-                purges=[logged_purge(purge, _KEYS_SHOWN) for purge in found],
+                purges=[logged_purge(purge, _NAMES_SHOWN) for purge in found],
                 cursor=None if place is None else cursor("p", place),
             )
         )
@@ -92,17 +93,17 @@ def refuse_unknown(query: QueryParams, known: Sequence[str]) -> None:
 def parse_filter(query: QueryParams) -> PurgeFilter | None:
     """Return the filter that a listing's query spells as a purge's body would; None without any.
 
-    keys repeat their name, with or without [], or are separated by commas. Raises InvalidRequest, for an
-    unknown name too: a list that a slip made longer is a purge that goes too far tomorrow.
+    keys and tags repeat their name, with or without [], or are separated by commas. Raises InvalidRequest,
+    for an unknown name too: a list that a slip made longer is a purge that goes too far tomorrow.
     """
-    refuse_unknown(query, (*_FILTERS, "keys", "keys[]", _STALE, *_PAGING))
+    refuse_unknown(query, (*_FILTERS, *_LISTS, *(f"{name}[]" for name in _LISTS), _STALE, *_PAGING))
     body: dict[str, object] = {}
-    keys: list[str] = []
+    lists: dict[str, list[str]] = {}
     for raw_name, text in query.multi_items():
         name = raw_name.removesuffix("[]")
-        if name == "keys":
-            keys.extend(key for key in text.split(",") if key)
-            body["keys"] = keys
+        if name in _LISTS:
+            body[name] = items = lists.setdefault(name, [])
+            items.extend(item for item in text.split(",") if item)
         elif raw_name in _FILTERS:
             body[raw_name] = text
     return parse_purge(body).which if body else None

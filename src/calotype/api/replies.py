@@ -36,6 +36,7 @@ def cache_item(entry: CacheEntry, now: datetime, base_url: str) -> CacheItem:
         stale=not isinstance(classify(entry, now), Hit),
         size=entry.size_bytes,
         format=entry.format.value,
+        tags=sorted(entry.tags),
     )
 
 
@@ -57,13 +58,13 @@ def entry_reply(entry: CacheEntry, now: datetime, base_url: str) -> EntryReply:
     )
 
 
-def logged_purge(purge: LoggedPurge, most_keys: int | None = None) -> LoggedPurgeReply:
-    """Return purge as the audit trail tells it, with no more than most_keys of the keys it named."""
+def logged_purge(purge: LoggedPurge, most: int | None = None) -> LoggedPurgeReply:
+    """Return purge as the audit trail tells it, with at most so many of its keys, and of its tags."""
     return LoggedPurgeReply(
         purge_id=purge.id,
         created_at=iso_seconds(purge.at),
         by=purge.by or None,
-        filter=_filter(purge.which, most_keys),
+        filter=_filter(purge.which, most),
         purged=purge.count,
         soft=purge.soft,
         swept=purge.swept >= 1,
@@ -71,11 +72,13 @@ def logged_purge(purge: LoggedPurge, most_keys: int | None = None) -> LoggedPurg
     )
 
 
-def _filter(which: PurgeFilter, most_keys: int | None) -> LoggedFilter:
+def _filter(which: PurgeFilter, most: int | None) -> LoggedFilter:
     absent = msgspec.UNSET
     return LoggedFilter(
-        keys=absent if which.keys is None else list(which.keys[:most_keys]),
+        keys=absent if which.keys is None else list(which.keys[:most]),
         key_count=absent if which.keys is None else len(which.keys),
+        tags=absent if which.tags is None else list(which.tags[:most]),
+        tag_count=absent if which.tags is None else len(which.tags),
         pattern=absent if which.pattern is None else which.pattern.pattern,
         url=absent if which.url is None else which.url.pattern,
         before=absent if which.before is None else which.before.isoformat().replace("+00:00", "Z"),

@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 
 from calotype.cache.entry import CacheEntry
+from calotype.cache.tags import Tags, spelled
 from calotype.clock import iso_seconds
 from calotype.shots.shot import Forward, Served, Shot
 
@@ -134,6 +135,8 @@ def plan(
     if story.stored:
         place = _of_the_place(entry.path, base_url, entry.fresh_until)
         headers += place if story.addressed else [_expires(min(entry.fresh_until, now))]
+        if entry.tags:
+            headers += _of_the_tags(entry.tags)
         headers.append((b"age", b"%d" % max(0, (now - entry.stored_at) // _SECOND)))
     if story.render_ms is not None:
         headers.append((b"x-render-time", b"%d" % story.render_ms))
@@ -188,6 +191,13 @@ def _of_the_place(path: str, base_url: str, fresh_until: datetime) -> tuple[Head
 
 def _expires(moment: datetime) -> Header:
     return b"x-cache-expires", iso_seconds(moment).encode()
+
+
+@lru_cache(_SPELLINGS)
+def _of_the_tags(tags: Tags) -> tuple[Header, ...]:
+    # So that a cache in front can be purged by the same names; none of them needs to be escaped.
+    groups = ", ".join(f'"{tag}"' for tag in sorted(tags))
+    return ((b"cache-groups", groups.encode()), (b"surrogate-key", spelled(tags).encode()))
 
 
 def public_url(entry: CacheEntry, base_url: str) -> str:

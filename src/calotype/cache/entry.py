@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from calotype.cache.tags import NO_TAGS, Tags
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.output import ImageFormat
 from calotype.capture.verdict import Verdict
@@ -71,6 +72,7 @@ class Subject:
     """The source URL on the index key (cache/url_key.py)."""
     path: str
     born_at: datetime
+    tags: Tags = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,8 @@ class CacheEntry:
     verdict: Verdict
     negative: bytes
     """16 bytes that name the negative this picture was made of."""
+    tags: Tags = NO_TAGS
+    """Those of the request whose render this is; a hit adds none."""
     swr_s: int = 0
     """Seconds after fresh_until for which a capture request is served it while a new one is made."""
     sie_s: int = 0
@@ -119,7 +123,14 @@ class CacheEntry:
     @property
     def subject(self) -> Subject:
         """What a purge filter looks at."""
-        return Subject(key=self.key, id=self.id, url_key=self.url_key, path=self.path, born_at=self.birth.at)
+        return Subject(
+            key=self.key,
+            id=self.id,
+            url_key=self.url_key,
+            path=self.path,
+            born_at=self.birth.at,
+            tags=self.tags,
+        )
 
 
 def storage_path(entry_id: EntryId, image_format: ImageFormat, born_at: datetime) -> str:

@@ -57,6 +57,11 @@ class Scan:
     exact: bool
     """Whether all that lies in the ranges matches, so that none of it needs to be asked."""
 
+    @property
+    def names_single_texts(self) -> bool:
+        """Whether no range holds more than one text."""
+        return all(high == low + _LEAST for low, high in self.ranges)
+
 
 @dataclass(frozen=True, slots=True)
 class PathGlob:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from calotype.cache.entry import CacheKey
 from calotype.cache.freshness import UNLIMITED, Windows
 from calotype.cache.key import check_custom_key
+from calotype.cache.tags import NO_TAGS, Tags, read_tags
 from calotype.capture.fields import Fields
 
 DEFAULT_TTL_S = 86_400
@@ -57,6 +58,7 @@ class CacheWishes:
     swr_s: int | None = None
     sie_s: int | None = None
     key: CacheKey | None = None
+    tags: Tags = NO_TAGS
 
     def may_hit(self, policy: CachePolicy) -> bool:
         """Say whether a stored picture may answer: enabled:false > refresh:true > look-up."""
@@ -97,6 +99,7 @@ def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
         swr_s=fields.optional_integer("swr", 0, MAX_WINDOW_S),
         sie_s=fields.optional_integer("sie", 0, MAX_WINDOW_S),
         key=None if key is None else check_custom_key(key),
+        tags=read_tags(fields, "tags"),
     )
     return wishes, fields.unknown()
 

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from calotype.cache.entry import EntryId, Seq, Subject, id_in_address
 from calotype.cache.globs import PathGlob, UrlGlob
+from calotype.cache.tags import NO_TAGS, Tags
 from calotype.clock import from_us, to_us
 
 _CREDENTIALS = re.compile(r"^([^/]*://)?[^/]*@")
 MAX_KEYS = 10_000
-"""Keys in one purge; a body of 1 MiB holds more, a transaction should not."""
+"""Keys, or tags, in one purge; a body of 1 MiB holds more, a transaction should not."""
 
 KEPT_FOR = timedelta(days=30)
 """How long the log tells of a purge. A render that takes longer is refused, unjudged; none does."""
@@ -20,7 +21,7 @@ KEPT_FOR = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeFilter:
-    """Which entries go: those that pass every filter given (and any one of keys).
+    """Which entries go: those that pass every filter given (and any one of keys, any one of tags).
 
     Field by field as in the request; at least one is set. everything is the explicit wish to
     purge all, never the absence of a filter.
@@ -31,18 +32,22 @@ class PurgeFilter:
     pattern: PathGlob | None = None
     url: UrlGlob | None = None
     before: datetime | None = None
+    tags: tuple[str, ...] | None = None
     everything: bool = False
     _keys: frozenset[str] = field(init=False, repr=False, default=frozenset())
     _ids: frozenset[EntryId] = field(init=False, repr=False, default=frozenset())
+    _tags: Tags = field(init=False, repr=False, default=NO_TAGS)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_keys", frozenset(self.keys or ()))
         ids = frozenset(entry_id for key in self._keys if (entry_id := id_in_address(key)) is not None)
         object.__setattr__(self, "_ids", ids)
+        object.__setattr__(self, "_tags", frozenset(self.tags or ()))
         if self.url is not None and self.url.matches_everything:
             # {"url": "*"} is the documented spelling of "everything", html captures included.
             object.__setattr__(self, "everything", True)
-        if not self.everything and (self.keys, self.pattern, self.url, self.before) == (None,) * 4:
+        given = (self.keys, self.pattern, self.url, self.before, self.tags)
+        if not self.everything and given == (None,) * len(given):
             message = "a purge filter needs at least one condition"
             raise ValueError(message)
 
@@ -54,8 +59,8 @@ class PurgeFilter:
     @property
     def is_total(self) -> bool:
         """Whether every entry of the namespace passes."""
-        narrowed = (self.keys, self.pattern, self.selective_url, self.before) != (None,) * 4
-        return self.everything and not narrowed
+        narrowing = (self.keys, self.pattern, self.selective_url, self.before, self.tags)
+        return self.everything and narrowing == (None,) * len(narrowing)
 
     def matches(self, subject: Subject) -> bool:
         """Say whether subject goes. The rule of record: index scans only narrow it down."""
@@ -63,10 +68,16 @@ class PurgeFilter:
             return False
         if self.before is not None and subject.born_at >= self.before:
             return False
+        if not self.matches_tags(subject.tags):
+            return False
         if self.pattern is not None and not self.pattern.matches(subject.path):
             return False
         url = self.selective_url
         return url is None or url.matches_key(subject.url_key)
+
+    def matches_tags(self, tags: Tags) -> bool:
+        """Say whether tags pass the filter on tags, if there is one."""
+        return self.tags is None or not self._tags.isdisjoint(tags)
 
     def to_plain(self) -> dict[str, object]:
         """Return the filter as plain values for the purge log; from_plain undoes it."""
@@ -79,6 +90,8 @@ class PurgeFilter:
             plain["url"] = _without_credentials(self.url.pattern)
         if self.before is not None:
             plain["before_us"] = to_us(self.before)
+        if self.tags is not None:
+            plain["tags"] = list(self.tags)
         if self.everything:
             plain["all"] = True
         return plain
@@ -86,12 +99,14 @@ class PurgeFilter:
     @classmethod
     def from_plain(cls, plain: dict[str, object]) -> PurgeFilter:
         """Return the filter that to_plain spelled."""
-        keys, pattern, url, before = (plain.get(name) for name in ("keys", "pattern", "url", "before_us"))
+        names = ("keys", "pattern", "url", "before_us", "tags")
+        keys, pattern, url, before, tags = (plain.get(name) for name in names)
         return cls(
             keys=tuple(str(key) for key in keys) if isinstance(keys, list) else None,
             pattern=PathGlob(pattern) if isinstance(pattern, str) else None,
             url=UrlGlob(url) if isinstance(url, str) else None,
             before=from_us(before) if isinstance(before, int) else None,
+            tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else None,
             everything=bool(plain.get("all")),
         )
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from calotype.cache.entry import check_address
 from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.purge import MAX_KEYS, PurgeFilter
+from calotype.cache.tags import check_tags
 from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.fields import Fields, shown
 
-_FILTERS = ("keys", "pattern", "url", "before", "all")
+_FILTERS = ("keys", "tags", "pattern", "url", "before", "all")
 _HOW = ("soft", "dry_run")
 _ALLOWED = f"the fields of a purge are {', '.join((*_FILTERS, *_HOW[:-1]))} and {_HOW[-1]}"
 _MOMENT = re.compile(
@@ -53,7 +54,9 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
             raise InvalidRequest(name, "is null", "leave the field out, or give it a value")
     dry_run, soft = fields.boolean("dry_run", default=False), fields.boolean("soft", default=False)
     if not any(name in body for name in _FILTERS):
-        raise MissingParameter("keys, pattern, url, before or all", "is missing", "give at least one filter")
+        raise MissingParameter(
+            "keys, tags, pattern, url, before or all", "is missing", "give at least one filter"
+        )
     if body.get("all", True) is not True:
         raise fields.refuse("all", "it can only be true, to purge everything")
     pattern, url, before = fields.text("pattern"), fields.text("url"), fields.text("before")
@@ -62,6 +65,7 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
         pattern=None if pattern is None else PathGlob(pattern),
         url=None if url is None else UrlGlob(url),
         before=None if before is None else parse_moment(before, "before"),
+        tags=_tags(fields),
         everything="all" in body,
     )
     return PurgeRequest(which=which, dry_run=dry_run, soft=soft, pattern=pattern, url=url, before=before)
@@ -74,6 +78,15 @@ def _keys(fields: Fields) -> tuple[str, ...] | None:
     if not keys:
         raise InvalidRequest("keys", "is an empty list", "name at least one key")
     return tuple(dict.fromkeys(check_address(key, "keys") for key in keys))
+
+
+def _tags(fields: Fields) -> tuple[str, ...] | None:
+    tags = fields.texts("tags", MAX_KEYS)
+    if tags is None:
+        return None
+    if not tags:
+        raise InvalidRequest("tags", "is an empty list", "name at least one tag")
+    return check_tags(tags, "tags")
 
 
 def parse_moment(text: str, field: str) -> datetime:

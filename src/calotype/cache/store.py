@@ -34,6 +34,7 @@ from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeL
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
 from calotype.cache.settled import settled
+from calotype.cache.tags import NO_TAGS, Tags
 from calotype.cache.verifier import Verifier
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
@@ -69,6 +70,7 @@ class Origin:
     url_key: str
     format: ImageFormat
     negative: bytes
+    tags: Tags = NO_TAGS
 
     def subject(self, born_at: datetime) -> Subject:
         """Return what a purge filter would see of a render that began at born_at."""
@@ -78,6 +80,7 @@ class Origin:
             url_key=self.url_key,
             path=storage_path(self.identity.id, self.format, born_at),
             born_at=born_at,
+            tags=self.tags,
         )
 
 
@@ -241,6 +244,7 @@ class CacheStore:
             render_ms=capture.render_ms,
             verdict=capture.verdict,
             negative=origin.negative,
+            tags=origin.tags,
         )
         return OpenEntry(entry, capture.image)
 

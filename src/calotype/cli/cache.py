@@ -15,6 +15,7 @@ from calotype.cache.errors import EntryNotFound
 from calotype.cache.freshness import Hit, classify
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.purge_request import PurgeRequest, parse_purge
+from calotype.cache.tags import spelled
 from calotype.cache.url_key import NO_URL_KEY, url_of_key
 from calotype.cli.common import (
     DEFAULT_ACCOUNT,
@@ -34,8 +35,8 @@ from calotype.clock import iso_seconds, utc_now
 app = typer.Typer(help="Look into the cache, and purge it.", no_args_is_help=True)
 
 _PAGE = 500
-_KEYS_SHOWN = 3
-"""Of one purge's keys; one row must stay a row."""
+_NAMES_SHOWN = 3
+"""Of one purge's keys, and of its tags; one row must stay a row."""
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Key, id or storage path.")]
 UrlOption = Annotated[str | None, typer.Option("--url", metavar="GLOB", help="Glob over source URLs.")]
 PatternOption = Annotated[
@@ -43,6 +44,10 @@ PatternOption = Annotated[
 ]
 BeforeOption = Annotated[
     str | None, typer.Option("--before", metavar="TIME", help="Only what was captured before (ISO 8601).")
+]
+
+TagsOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="May be given several times.")
 ]
 
 
@@ -72,6 +77,7 @@ def ls(
     url: UrlOption = None,
     pattern: PatternOption = None,
     before: BeforeOption = None,
+    tags: TagsOption = None,
     stale: Annotated[bool, typer.Option("--stale", help="Also what has expired but may serve.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many entries.")] = 100,
     data: DataOption = None,
@@ -79,7 +85,7 @@ def ls(
 ) -> None:
     """List entries, newest first."""
     settings = settings_of_existing(config, data)
-    which = _filter(url=url, pattern=pattern, before=before)
+    which = _filter(url=url, pattern=pattern, before=before, tags=tags or None)
 
     async def read() -> list[CacheEntry]:
         async with open_remembering(settings) as remembering:
@@ -95,7 +101,7 @@ def ls(
                     break
             return entries
 
-    table = Table("key", "url", "created", "expires", "size", "format")
+    table = Table("key", "url", "created", "expires", "size", "format", "tags")
     now = utc_now()
     for entry in run(read()):
         shown = "about:blank" if entry.url_key == NO_URL_KEY else url_of_key(entry.url_key)
@@ -106,6 +112,7 @@ def ls(
             iso_seconds(entry.fresh_until) if isinstance(classify(entry, now), Hit) else "stale",
             f"{entry.size_bytes:,}",
             entry.format.value,
+            spelled(entry.tags),
         )
     show(table)
 
@@ -169,6 +176,7 @@ def purge(
     url: UrlOption = None,
     pattern: PatternOption = None,
     before: BeforeOption = None,
+    tags: TagsOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything of the account.")] = False,
     soft: Annotated[bool, typer.Option("--soft", help="Make it stale instead of deleting it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
@@ -178,7 +186,9 @@ def purge(
     config: ConfigOption = None,
 ) -> None:
     """Delete all entries that pass every filter given; a running server obeys at once."""
-    asked = _request(keys=keys or None, url=url, pattern=pattern, before=before, all=everything or None)
+    asked = _request(
+        keys=keys or None, tags=tags or None, url=url, pattern=pattern, before=before, all=everything or None
+    )
     settings = settings_of_existing(config, data)
 
     async def remove() -> Purge:
@@ -232,9 +242,7 @@ def purges(
 
 def _spelled(which: PurgeFilter) -> str:
     """Spell a filter by the options that ask for it."""
-    words = [f"--key {key}" for key in (which.keys or ())[:_KEYS_SHOWN]]
-    if which.keys is not None and len(which.keys) > _KEYS_SHOWN:
-        words.append(f"(and {len(which.keys) - _KEYS_SHOWN} more keys)")
+    words = _named("key", which.keys) + _named("tag", which.tags)
     if which.url is not None:
         words.append(f"--url {which.url.pattern}")
     if which.pattern is not None:
@@ -244,6 +252,13 @@ def _spelled(which: PurgeFilter) -> str:
     if which.everything and which.url is None:
         words.append("--all")
     return " ".join(words)
+
+
+def _named(kind: str, names: tuple[str, ...] | None) -> list[str]:
+    words = [f"--{kind} {name}" for name in (names or ())[:_NAMES_SHOWN]]
+    if names is not None and len(names) > _NAMES_SHOWN:
+        words.append(f"(and {len(names) - _NAMES_SHOWN} more {kind}s)")
+    return words
 
 
 def _request(**filters: object) -> PurgeRequest:

@@ -124,6 +124,7 @@ class Shots:
             url_key=_index_key(request.negative.target),
             format=request.output.format,
             negative=negative_hash(request.negative),
+            tags=asked.wishes.tags,
         )
 
     async def _stored(self, asked: TakeRequest, origin: Origin) -> Shot | _Ask:
@@ -156,6 +157,8 @@ class Shots:
         entry = shot.opened.entry
         early = shot.served is Served.HIT and self._early.due(entry, self._clock())
         if (early or shot.served is Served.STALE) and not asked.only_if_cached:
+            # This caller's hit must change no tags, neither now nor behind its back.
+            origin = replace(origin, tags=entry.tags)
             self._revalidator.schedule(
                 origin.namespace, origin.identity.key, lambda: self._revalidate(asked, origin, entry.birth)
             )

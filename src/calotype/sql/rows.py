@@ -8,25 +8,33 @@ import msgspec
 
 from calotype.cache.entry import Birth, CacheEntry, CacheKey, EntryId, Mode, Namespace, Seq
 from calotype.cache.purge import PurgeFilter, PurgeRecord
+from calotype.cache.tags import spelled, tags_in
 from calotype.capture.output import ImageFormat
 from calotype.capture.verdict import Verdict
 from calotype.clock import from_ms, to_ms
 
+_TAG_OF_ENTRY = (
+    "SELECT 1 FROM entry_tag et CROSS JOIN tag g ON g.tag_id = et.tag_id "
+    "WHERE et.id = e.id AND e.born_seq < g."
+)
+"""Whether some tag of an entry has a mark. Ask only where e.tags is not empty."""
 SOFTENED = (
     "(e.softened OR e.born_seq < n.softened_seq "
-    "OR e.born_seq < u.softened_seq OR e.born_seq < d.softened_seq)"
+    "OR e.born_seq < u.softened_seq OR e.born_seq < d.softened_seq "
+    f"OR (e.tags <> '' AND EXISTS ({_TAG_OF_ENTRY}softened_seq)))"
 )
 """True of an entry that a soft purge has made stale."""
 ENTRY_COLUMNS = (
     "e.ns, e.ckey, e.name, u.ukey, d.dkey, e.blob, e.size, e.sha256, e.format, e.width_px, e.height_px, "
     "e.born_seq, e.born_number, e.born_ms, e.stored_ms, e.fresh_until, e.render_ms, e.verdict, e.negative, "
-    f"e.swr, e.sie, {SOFTENED}, e.id"
+    f"e.swr, e.sie, {SOFTENED}, e.tags, e.id"
 )
 ENTRY_FROM = (
     "entry e JOIN ns n ON n.ns = e.ns JOIN url u ON u.url_id = e.url_id JOIN dir d ON d.dir_id = e.dir_id"
 )
 VISIBLE = (
-    "e.dead = 0 AND e.born_seq >= n.purged_seq AND e.born_seq >= u.purged_seq AND e.born_seq >= d.purged_seq"
+    "e.dead = 0 AND e.born_seq >= n.purged_seq AND e.born_seq >= u.purged_seq AND e.born_seq >= d.purged_seq "
+    f"AND (e.tags = '' OR NOT EXISTS ({_TAG_OF_ENTRY}purged_seq))"
 )
 """True of an entry that no purge has taken: what was born before a mark is gone."""
 
@@ -48,7 +56,7 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
     (
         ns, key, name, url_key, directory, blob, size, sha256, image_format, width, height,
         born_seq, born_number, born_ms, stored_ms, fresh_until, render_ms, verdict, negative,
-        swr_s, sie_s, softened, place,
+        swr_s, sie_s, softened, tags, place,
     ) = row  # fmt: skip
     image_format = ImageFormat(image_format)
     return CacheEntry(
@@ -72,6 +80,7 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
         swr_s=swr_s,
         sie_s=sie_s,
         softened=bool(softened),
+        tags=tags_in(tags),
         place=place,
     )
 
@@ -104,13 +113,13 @@ def entry_values(entry: CacheEntry, url_id: int, dir_id: int) -> tuple[object, .
         entry.sha256, entry.format.value, entry.width_px, entry.height_px, entry.birth.seq,
         entry.birth.number, to_ms(entry.birth.at), to_ms(entry.stored_at), to_ms(entry.fresh_until),
         to_ms(entry.drop_after), entry.render_ms, verdict_text(entry.verdict), entry.negative,
-        entry.swr_s, entry.sie_s, entry.softened,
+        entry.swr_s, entry.sie_s, entry.softened, spelled(entry.tags),
     )  # fmt: skip
 
 
 INSERT_ENTRY = (
     "INSERT INTO entry(ns, ckey, name, url_id, dir_id, blob, size, sha256, format, width_px, height_px, "
     "born_seq, born_number, born_ms, stored_ms, fresh_until, drop_after, render_ms, verdict, negative, "
-    "swr, sie, softened) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "swr, sie, softened, tags) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )

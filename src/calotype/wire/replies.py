@@ -56,12 +56,13 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """What a purge did. pattern is the glob that was used; url, before and all echo the filters given."""
+    """What a purge did. pattern is the glob that was used; url, before, tags and all echo those given."""
 
     purged: int
     pattern: str | msgspec.UnsetType = msgspec.UNSET
     url: str | msgspec.UnsetType = msgspec.UNSET
     before: str | msgspec.UnsetType = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
     all: bool | msgspec.UnsetType = msgspec.UNSET
     keys: list[str]
     purge_id: str
@@ -91,6 +92,7 @@ class CacheItem(msgspec.Struct, kw_only=True):
     """Expired or purged softly: no address leads to it, but it may yet stand in for a capture."""
     size: int
     format: str
+    tags: list[str]
 
 
 class CacheList(msgspec.Struct, kw_only=True):
@@ -126,6 +128,9 @@ class LoggedFilter(msgspec.Struct, omit_defaults=True, kw_only=True):
     keys: list[str] | msgspec.UnsetType = msgspec.UNSET
     """In a list of purges the first few."""
     key_count: int | msgspec.UnsetType = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a list of purges the first few."""
+    tag_count: int | msgspec.UnsetType = msgspec.UNSET
     pattern: str | msgspec.UnsetType = msgspec.UNSET
     url: str | msgspec.UnsetType = msgspec.UNSET
     before: str | msgspec.UnsetType = msgspec.UNSET

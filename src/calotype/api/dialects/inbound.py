@@ -18,7 +18,7 @@ _FLAT = {
     "dark_mode": "browser.dark_mode",
     "cache_ttl": "cache.ttl", "cache_refresh": "cache.refresh", "cache_enabled": "cache.enabled",
     "cache_available": "cache.available", "cache_key": "cache.key",
-    "cache_swr": "cache.swr", "cache_sie": "cache.sie",
+    "cache_swr": "cache.swr", "cache_sie": "cache.sie", "cache_tags": "cache.tags",
 }  # fmt: skip
 """Flat name -> path in the nested mapping; the names of both client families."""
 
@@ -29,7 +29,7 @@ _NUMBERS = {
 _BOOLEANS = {
     "viewport.mobile", "browser.dark_mode", "cache.refresh", "cache.enabled", "cache.available", "full_page",
 }  # fmt: skip
-_LISTS = {"fail_on"}
+_LISTS = {"fail_on", "cache.tags"}
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,18})?")
 """Python reads more as a number (1_000, nan, digits of other scripts) than anybody means."""
 _TRUE, _FALSE = ("true", "1", ""), ("false", "0")

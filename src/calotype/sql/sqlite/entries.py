@@ -101,7 +101,10 @@ class SqliteEntryIndex:
         dir_id = _intern(connection, "dir", "dkey", "dir_id", ns, directory_of(entry.path))
         # First the old row's names are freed, but its dictionary rows only after the new row uses them.
         connection.execute("DELETE FROM entry WHERE ns = ? AND ckey = ?", (ns, entry.key))
-        connection.execute(INSERT_ENTRY, entry_values(entry, url_id, dir_id))
+        row = connection.execute(INSERT_ENTRY, entry_values(entry, url_id, dir_id)).lastrowid
+        for tag in sorted(entry.tags):
+            tag_id = _intern(connection, "tag", "tag", "tag_id", ns, tag)
+            connection.execute("INSERT INTO entry_tag(id, tag_id) VALUES (?, ?)", (row, tag_id))
         remove_entries(connection, replaced, to_ms(entry.stored_at))
         reached(Point.COMMIT_INSIDE)
         return Stored()

@@ -13,6 +13,7 @@ from calotype.cache.barrier import outdated
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq, Subject
 from calotype.cache.failure import REMEMBERED_FOR, Failure
 from calotype.cache.ports import FailedLately, HeldBy, Lease
+from calotype.cache.tags import spelled, tags_in
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import ns_number
 from calotype.sql.sqlite.database import Database
@@ -24,7 +25,7 @@ LEASE_MS = 15_000
 """How long a holder may be silent: a machine that stops is replaced within this time."""
 _REMEMBERED_MS = REMEMBERED_FOR // timedelta(milliseconds=1)
 _HELD = (
-    "SELECT owner, token, ukey, path, born_seq, born_ms, expires_ms, content, failure, failed_ms "
+    "SELECT owner, token, ukey, path, born_seq, born_ms, expires_ms, content, failure, failed_ms, tags "
     "FROM lease WHERE ns = ? AND ckey = ?"
 )
 _FORGET_OLD = "DELETE FROM lease WHERE failure IS NOT NULL AND failed_ms < ?"
@@ -55,10 +56,12 @@ class SqliteLeases:
         def take(connection: sqlite3.Connection) -> Lease | HeldBy | FailedLately:
             held = connection.execute(_HELD, (ns, subject.key)).fetchone()
             if held is not None:
-                owner, token, url_key, path, born_seq, born_ms, expires_ms, theirs, failure, failed_ms = held
+                owner, token, url_key, path, born_seq, born_ms, expires_ms, theirs, *failed, tags = held
+                failure, failed_ms = failed
                 birth = Birth(Seq(born_seq), token, from_ms(born_ms))
-                # Under a key of the client's choice the holder may show another page than we would.
-                shown = replace(subject, url_key=url_key, path=path, born_at=birth.at)
+                # Under a key of the client's choice the holder may show another page than we would, and under
+                # any key it gives tags of its own.
+                shown = replace(subject, url_key=url_key, path=path, born_at=birth.at, tags=tags_in(tags))
                 if failure is not None:
                     # The clock may have been set back since, and a failure must not close the key till then.
                     lately = failed_ms <= now_ms < failed_ms + _REMEMBERED_MS
@@ -77,11 +80,11 @@ class SqliteLeases:
             ).fetchone()
             connection.execute(
                 "INSERT OR REPLACE INTO "
-                "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms, content) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms, content, tags) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     ns, subject.key, number, self._owner, subject.url_key, subject.path, seq,
-                    now_ms, now_ms + LEASE_MS, content,
+                    now_ms, now_ms + LEASE_MS, content, spelled(subject.tags),
                 ),
             )  # fmt: skip
             return Lease(namespace, CacheKey(subject.key), Birth(Seq(seq), number, from_ms(now_ms)))

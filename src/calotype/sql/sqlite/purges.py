@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class _Mark:
     """How something is marked: what was born before it is meant."""
 
     seq: str
-    """Column of ns, url and dir."""
+    """Column of ns, url, dir and tag."""
     entry: str
     """Column of entry, for single ones."""
 
@@ -198,6 +199,11 @@ def _mark(
         connection.execute(
             f"UPDATE url SET {mark.seq} = ? WHERE url_id IN ({query}) AND (? OR url_matches(ukey))",  # noqa: S608
             [seq, *parameters, scan.exact],
+        )
+    elif which.tags is not None and which == PurgeFilter(tags=which.tags):
+        connection.execute(
+            f"UPDATE tag SET {mark.seq} = ? WHERE ns = ? AND tag IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (seq, selection.ns, json.dumps(which.tags)),
         )
     else:
         if which.pattern is not None and which == PurgeFilter(pattern=which.pattern):

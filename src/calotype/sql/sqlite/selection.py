@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from calotype.cache.entry import id_in_address
 from calotype.cache.globs import Scan
 from calotype.cache.purge import PurgeFilter
+from calotype.cache.tags import tags_in
 from calotype.clock import to_us
 from calotype.sql.rows import ENTRY_FROM, SOFTENED, VISIBLE
 
@@ -18,6 +20,11 @@ _JOINS = (
 )
 _NAMED_BY_KEY = f"SELECT e.id FROM {ENTRY_FROM} WHERE e.ns = ? AND e.ckey = ? AND {VISIBLE}"  # noqa: S608
 _NAMED_BY_ID = f"SELECT e.id FROM {ENTRY_FROM} WHERE e.ns = ? AND e.name = ? AND {VISIBLE}"  # noqa: S608
+
+_TAGGED = (
+    "SELECT DISTINCT et.id FROM json_each(?) j CROSS JOIN tag g ON g.ns = ? AND g.tag = j.value "
+    "CROSS JOIN entry_tag et ON et.tag_id = g.tag_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +96,17 @@ def ranges(table: str, number: str, text: str, ns: int, scan: Scan) -> tuple[str
 
 def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[str, str, list[object]]:
     which = selection.which
-    where = ["e.ns = ?", VISIBLE]
+    where, values = _conditions(selection)
     source = f"entry e {_JOINS}"
     way_in: list[object] = []
-    values: list[object] = [selection.ns]
-    if selection.now_ms is not None:
-        where.append("e.drop_after > ?")
-        values.append(selection.now_ms)
-        if selection.only_fresh:
-            where.append(f"e.fresh_until > ? AND NOT {SOFTENED}")
-            values.append(selection.now_ms)
-    if which is not None and which.before is not None:
-        where.append("e.born_ms * 1000 < ?")
-        values.append(to_us(which.before))
+    by_tags = which is not None and which.tags is not None and which.keys is None
     if which is not None and (url := which.selective_url) is not None:
         scan = url.plan()
         query, way_in = ranges("url", "url_id", "ukey", selection.ns, scan)
         source = f"({query}) t CROSS JOIN entry e ON e.url_id = t.url_id {_JOINS}"
-        # Keys are the narrower way in, and leave no range behind that could vouch for the URL.
-        if not scan.exact or which.keys is not None:
+        by_tags = by_tags and not scan.names_single_texts
+        # Keys and tags are the narrower way in, and leave no range behind that could vouch for the URL.
+        if not scan.exact or which.keys is not None or by_tags:
             connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
             where.append("url_matches(u.ukey)")
     if which is not None and (pattern := which.pattern) is not None:
@@ -116,12 +115,34 @@ def _statement(connection: sqlite3.Connection, selection: Selection) -> tuple[st
             source = f"({query}) t CROSS JOIN entry e ON e.dir_id = t.dir_id {_JOINS}"
         connection.create_function("path_matches", 1, pattern.matches, deterministic=True)
         where.append("path_matches(d.dkey || '/' || e.name || '.' || e.format)")
+    if which is not None and by_tags:
+        source = f"({_TAGGED}) t CROSS JOIN entry e ON e.id = t.id {_JOINS}"
+        way_in = [json.dumps(which.tags), selection.ns]
+    elif which is not None and which.tags is not None:
+        matches = which.matches_tags
+        connection.create_function("tags_match", 1, lambda text: matches(tags_in(text)), deterministic=True)
+        where.append("tags_match(e.tags)")
     if which is not None and which.keys is not None:
         _pick(connection, selection.ns, which.keys)
         source, way_in = f"temp.picked p CROSS JOIN entry e ON e.id = p.id {_JOINS}", []
     # With a way in, the index on ns would be a detour.
     where[0] = "e.ns = ?" if source.startswith("entry") else "+e.ns = ?"
     return source, " AND ".join(where), [*way_in, *values]
+
+
+def _conditions(selection: Selection) -> tuple[list[str], list[object]]:
+    """Return what is asked of the row alone, and the values; of its namespace first."""
+    where, values = ["e.ns = ?", VISIBLE], [selection.ns]
+    if selection.now_ms is not None:
+        where.append("e.drop_after > ?")
+        values.append(selection.now_ms)
+        if selection.only_fresh:
+            where.append(f"e.fresh_until > ? AND NOT {SOFTENED}")
+            values.append(selection.now_ms)
+    if selection.which is not None and selection.which.before is not None:
+        where.append("e.born_ms * 1000 < ?")
+        values.append(to_us(selection.which.before))
+    return where, [*values]
 
 
 def _pick(connection: sqlite3.Connection, ns: int, keys: tuple[str, ...]) -> None:
