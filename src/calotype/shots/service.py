@@ -180,9 +180,19 @@ class Shots:
                 return failure.error(asked.deadline.budget_ms)
             return asked.capture.fail_on.error(_shown_url(asked), Verdict(http_status=status))
 
-        shot, joined = await self._fills.run(
-            origin, arrived, asked.deadline, work, fresh=asked.wishes.refresh, recall=recall
-        )
+        while True:
+            shot, joined = await self._fills.run(
+                origin, arrived, asked.deadline, work, fresh=asked.wishes.refresh, recall=recall
+            )
+            if not joined or shot.served is not Served.HIT:
+                break
+            # That run found what was stored, maybe before this caller came: it may have been purged or have
+            # expired in between, and the run, which shows something else, cannot be judged in its place.
+            found = await self._stored(asked, origin)
+            if isinstance(found, Shot):
+                self._look_ahead(asked, origin, found)
+                return found
+            ask = found
         # Each caller judges by its own rules; those of the one that began the render decide on storing.
         asked.capture.fail_on.check(_shown_url(asked), shot.opened.entry.verdict)
         return replace(shot, served=Served.COLLAPSED) if joined and shot.served is Served.MISS else shot
