@@ -119,6 +119,27 @@ async def test_a_soft_purge_counts_what_it_made_stale_and_says_that_it_was_soft(
     assert stale.headers["cache-status"] == "calotype; hit; ttl=0; detail=soft-purged"
 
 
+@pytest.mark.parametrize("response_type", [None, "json"])
+async def test_who_waits_for_a_capture_that_a_soft_purge_overtakes_is_told_of_no_address(
+    bench, response_type
+):
+    bench.renderer.hold()
+    waiting = asyncio.create_task(take(bench, response_type))
+    await bench.renderer.began.acquire()
+    await bench.client.post("/v1/cache/purge", json={"all": True, "soft": True})
+    bench.renderer.release()
+    reply = await waiting
+
+    assert reply.headers["cache-status"] == "calotype; fwd=uri-miss; stored; detail=soft-purged"
+    assert (reply.headers["x-cache-status"], reply.headers.get("x-cache-url")) == ("MISS", None)
+    assert reply.headers["x-cache-expires"] == "2024-01-15T12:00:00Z"
+    if response_type == "json":
+        told = reply.json()
+        assert (told.get("url"), told["image"].get("url"), told["cache"].get("expires_at")) == (None,) * 3
+        assert base64.b64decode(told["image"]["data"]) == a_png(0)
+    assert (await take(bench)).headers["x-cache-status"] == "STALE"
+
+
 async def test_soft_alone_is_no_filter(bench):
     await take(bench)
     reply = await bench.client.post("/v1/cache/purge", json={"soft": True})

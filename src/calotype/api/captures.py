@@ -143,7 +143,7 @@ def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
     """Return the JSON object that tells shot to every client family."""
     entry, stale = shot.opened.entry, shot.served is Served.STALE
     # No URL leads to a stale picture; it is told whole, like one that was not stored.
-    addressed = shot.stored and not stale
+    addressed = shot.addressed
     url = public_url(entry, base_url) if addressed else None
     expires = iso_seconds(entry.fresh_until) if addressed else None
     hit = stale or shot.served is Served.HIT

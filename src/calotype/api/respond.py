@@ -94,6 +94,7 @@ def shot_story(shot: Shot, now: datetime) -> Story:
         cache_status=text,
         hit=False,
         stored=shot.stored,
+        addressed=shot.addressed,
         render_ms=shot.opened.entry.render_ms,
     )
 

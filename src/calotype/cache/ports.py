@@ -39,6 +39,9 @@ class FailedLately:
 class Stored:
     """The entry is in the index."""
 
+    softened: bool = False
+    """A soft purge since the render began has made it stale already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Barred:

@@ -29,6 +29,7 @@ from calotype.shots.revalidator import Revalidator
 from calotype.shots.shot import Forward, Served, Shot
 
 BROKE_A_RULE = "verdict"
+SOFT_PURGED = "soft-purged"
 _log = logging.getLogger("calotype.shots")
 
 
@@ -144,7 +145,7 @@ class Shots:
             case Stale(entry):
                 opened = await self._store.read(entry)
                 if opened is not None:
-                    why = "soft-purged" if entry.softened else "swr"
+                    why = SOFT_PURGED if entry.softened else "swr"
                     return Shot(opened=opened, served=Served.STALE, detail=why)
             case Miss(expired, fallback):
                 return _Ask(Forward.EXPIRED if expired else Forward.MISS, fallback is not None)
@@ -208,10 +209,9 @@ class Shots:
         capture = await self._renderer.render(asked.capture.request, asked.deadline)
         opened = self._store.unstored(lease, origin, capture, asked.wishes.lifetime(self._policy))
         if asked.capture.fail_on.broken_rule(capture.verdict) is not None:
-            detail: str | None = BROKE_A_RULE
-        else:
-            detail = await self._keep(lease, opened)
-        return Shot(opened=opened, served=Served.MISS, forward=why, stored=detail is None, detail=detail)
+            return Shot(opened=opened, served=Served.MISS, forward=why, stored=False, detail=BROKE_A_RULE)
+        opened, stored, detail = await self._keep(lease, opened)
+        return Shot(opened=opened, served=Served.MISS, forward=why, stored=stored, detail=detail)
 
     async def _last_good(
         self, asked: TakeRequest, origin: Origin, ask: _Ask, exc: CaptureError
@@ -232,13 +232,17 @@ class Shots:
         status = exc.http_status if isinstance(exc, TargetRefused) else None
         return Shot(opened=opened, served=Served.STALE, forward=ask.why, detail="sie", failed_status=status)
 
-    async def _keep(self, lease: Lease, opened: OpenEntry) -> str | None:
-        """Store the picture; return why it could not be, or None."""
+    async def _keep(self, lease: Lease, opened: OpenEntry) -> tuple[OpenEntry, bool, str | None]:
+        """Store the picture; return it as it is now, whether it is stored, and what to say of that."""
         try:
-            return _detail(await self._store.store(lease, opened))
+            outcome = await self._store.store(lease, opened)
         except StoreUnavailable as exc:
             _log.error("a picture was not stored: %s", exc)
-            return exc.detail
+            return opened, False, exc.detail
+        if outcome == Stored(softened=True):
+            # It is stale already: no address leads to it, and its callers must not be told of one.
+            return replace(opened, entry=replace(opened.entry, softened=True)), True, SOFT_PURGED
+        return opened, isinstance(outcome, Stored), _detail(outcome)
 
     async def _uncached(self, asked: TakeRequest, origin: Origin, why: Forward, detail: str | None) -> Shot:
         capture = await self._renderer.render(asked.capture.request, asked.deadline)

@@ -43,6 +43,12 @@ class Shot:
     detail: str | None = None
     """Why it was not stored: `verdict`, `purged`, `superseded`, `lease-lost`, `too-large`, `no-room`, or a
     StoreUnavailable's own. Or why it is served though stale: a new one is being made (`swr`, or `soft-purged`
-    after such a purge), or could not be (`sie`)."""
+    after such a purge), or could not be (`sie`). Of what was stored: `soft-purged` if such a purge overtook
+    the render."""
     failed_status: int | None = None
     """What the page answered when it was asked for a new picture, in vain."""
+
+    @property
+    def addressed(self) -> bool:
+        """Whether its public URL leads to it."""
+        return self.stored and self.served is not Served.STALE and not self.opened.entry.softened

@@ -107,7 +107,7 @@ class SqliteEntryIndex:
             connection.execute("INSERT INTO entry_tag(id, tag_id) VALUES (?, ?)", (row, tag_id))
         remove_entries(connection, replaced, to_ms(entry.stored_at))
         reached(Point.COMMIT_INSIDE)
-        return Stored()
+        return Stored(softened=entry.softened)
 
     async def forget_broken(self, entry: CacheEntry) -> None:
         """See EntryIndex."""
