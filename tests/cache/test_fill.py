@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -217,6 +218,22 @@ async def test_a_caller_with_more_patience_than_the_run_had_starts_another(fills
     assert await patient == ("picture 1", False)
     with pytest.raises(RenderTimeout):
         await hasty
+
+
+async def test_a_run_that_began_late_and_timed_out_says_nothing_to_who_has_all_of_their_time(fills, work):
+    came_long_ago = Deadline(at=time.monotonic() + 1, budget_ms=20_000)
+    late = asyncio.create_task(fills.run(PAGE, 0, came_long_ago, work))
+    joined = ask(fills, work)
+    await work.began.acquire()
+    work.fail(RenderTimeout("loading", 20_000))
+    with pytest.raises(RenderTimeout):
+        await late
+    async with asyncio.timeout(10):
+        await work.began.acquire()
+    after = ask(fills, work)
+    work.finish(1)
+
+    assert [await joined, await after] == [("picture 1", False), ("picture 1", True)]
 
 
 async def test_a_caller_with_hardly_more_patience_does_not(fills, work):

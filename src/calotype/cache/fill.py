@@ -104,8 +104,9 @@ class Fills(Generic[T]):
         no render that has begun, whatever was purged; all such callers share the next one. Nobody
         joins a run for another request under the same custom key: they take turns, as they came.
         What work raises is raised to everyone who waited for it, except that a caller with
-        more patience than the one whose deadline ended the run starts another. Who comes in the seconds
-        after a failure gets it from memory, unless fresh, or recall says that it is none to them.
+        more patience than the one whose deadline ended the run starts another, if that run had begun late
+        or had been granted less. Who comes in the seconds after a failure gets it from memory, unless
+        fresh, or recall says that it is none to them.
         """
         undaunted = fresh
         while True:
@@ -180,13 +181,15 @@ class Fills(Generic[T]):
                 flight.behind = None
             lease = await self._lease(flight)
             flight.birth = lease.birth
+            whole = flight.deadline.remaining_s() + _WORTH_ANOTHER_TRY_S >= flight.deadline.budget_ms / 1000
             heart = asyncio.create_task(self._beat(lease))
             failure: Failure | None = None
             try:
                 result = await work(lease)
                 failure = self._fails(result)
             except CaptureError as exc:
-                failure = self._fails(exc)
+                # A timeout after a wait for the lease says nothing to those who have all of their time.
+                failure = self._fails(exc) if whole or not isinstance(exc, RenderTimeout) else None
                 raise
             else:
                 return result
