@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from calotype.cache import early
+from calotype.cache.errors import StoreUnavailable
 from calotype.cache.purge import PurgeFilter
 from calotype.capture.errors import (
     BrowserCrashed,
@@ -126,6 +127,41 @@ class TestWhileRevalidating:
             await settled(studio)
 
         assert len(renderer.renders) == 2
+
+    async def test_nor_is_it_made_anew_with_each_hit_while_no_new_one_can_be_stored(
+        self, studio, clock, renderer, monkeypatch
+    ):
+        await studio.take(URL, ttl_s=60, swr_s=3600)
+        clock.advance(seconds=60)
+
+        async def refuse(*_):
+            raise StoreUnavailable("a quota is used up")
+
+        monkeypatch.setattr(studio.blobs, "put", refuse)
+        for _ in range(10):
+            assert story(await studio.take(URL)) == SWR
+            await settled(studio)
+
+        assert len(renderer.renders) == 2
+
+    async def test_a_defect_of_ours_is_logged_and_not_met_with_each_hit(
+        self, studio, clock, renderer, caplog
+    ):
+        await studio.take(URL, ttl_s=60, swr_s=3600)
+        clock.advance(seconds=60)
+        renderer.failing = ValueError("a slip")
+        for _ in range(10):
+            assert story(await studio.take(URL)) == SWR
+            await settled(studio)
+        renderer.failing = None
+        clock.advance(seconds=5)
+        await studio.take(URL)
+        await settled(studio)
+
+        assert (await studio.take(URL)).served is Served.HIT
+        assert [record.exc_info is not None for record in caplog.records if "stale" in record.message] == [
+            True
+        ]
 
     async def test_a_purge_takes_it_away_and_bars_the_new_one_under_way(self, studio, clock, renderer):
         await studio.take(URL, ttl_s=60, swr_s=3600)

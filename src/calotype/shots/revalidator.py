@@ -14,7 +14,7 @@ from calotype.capture.errors import CaptureError, QueueFull
 MAX_PENDING = 100
 """Keys that are being captured anew or wait for it; the next stale hit on another asks again."""
 _PAUSE_S = 5.0
-"""After a failure, so that each hit on a page that is down does not ask for it once more."""
+"""After one that made no new picture, so that not each hit on a page that is down asks for it again."""
 _MAX_PAUSED = 1000
 _log = logging.getLogger("calotype.shots")
 
@@ -35,8 +35,11 @@ class Revalidator:
         """Until when."""
         self._closed = False
 
-    def schedule(self, namespace: Namespace, key: CacheKey, capture: Callable[[], Awaitable[object]]) -> bool:
-        """Run capture some time soon, unless that is under way for this key; say whether it will be."""
+    def schedule(self, namespace: Namespace, key: CacheKey, capture: Callable[[], Awaitable[bool]]) -> bool:
+        """Run capture some time soon, unless that is under way for this key; say whether it will be.
+
+        capture returns whether a new picture is stored.
+        """
         where = namespace, key
         full = len(self._tasks) >= MAX_PENDING
         if self._closed or full or where in self._tasks or self._pauses(where):
@@ -53,16 +56,20 @@ class Revalidator:
             return False
         return until is not None
 
-    async def _run(self, where: _Key, capture: Callable[[], Awaitable[object]]) -> None:
+    async def _run(self, where: _Key, capture: Callable[[], Awaitable[bool]]) -> None:
         async with self._turns:
             try:
-                await capture()
+                if await capture():
+                    return
             except (CaptureError, QueueFull, StoreUnavailable) as exc:
                 # Nobody waits for it: who comes next is served the old picture, and this is tried again.
                 _log.info("a stale picture stays: %s", exc)
-                if len(self._paused) >= _MAX_PAUSED:
-                    self._paused.clear()
-                self._paused[where] = self._now() + _PAUSE_S
+            except Exception:  # noqa: BLE001  whatever it is, it ends here
+                # Nobody is there to be told of a defect of ours either, and each hit would meet it again.
+                _log.exception("a stale picture stays")
+        if len(self._paused) >= _MAX_PAUSED:
+            self._paused.clear()
+        self._paused[where] = self._now() + _PAUSE_S
 
     @property
     def is_idle(self) -> bool:

@@ -164,10 +164,10 @@ class Shots:
                 origin.namespace, origin.identity.key, lambda: self._revalidate(asked, origin, entry.birth)
             )
 
-    async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: Birth) -> None:
+    async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: Birth) -> bool:
         patient = replace(asked, deadline=Deadline.after(asked.capture.budget_ms))
         arrived = await self._store.head(origin.namespace)
-        await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen)
+        return (await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen)).stored
 
     async def _filled(
         self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask, seen: Birth | None = None
