@@ -540,3 +540,17 @@ async def test_purges_that_keep_coming_do_not_keep_the_sweep_from_its_end(adapte
         freed += swept.entries
 
     assert freed + swept.entries == 10
+
+
+async def test_a_soft_purge_of_whole_days_marks_the_days_and_no_entry(adapters, monkeypatch):
+    monkeypatch.setattr(sqlite_purges, "DELETED_AT_ONCE", -1)
+    entries = [await adapters.keep(an_origin(f"k{number}")) for number in range(3)]
+    done = await adapters.purge(PurgeFilter(pattern=PathGlob("screenshots/2024/*")), soft=True)
+
+    assert done.count == len(entries)
+    for entry in entries:
+        found = await adapters.index.find(HERE, entry.key)
+        assert found is not None
+        assert found.softened
+    marked = "SELECT count(*) FROM entry WHERE softened"
+    assert adapters.index._database.read_one(marked) == (0,)

@@ -52,9 +52,12 @@ class _Mark:
     """Column of ns, url, dir and tag."""
     entry: str
     """Column of entry, for single ones."""
+    marked: str
+    """True of an entry that has such a mark."""
 
 
-_HARD_MARK, _SOFT_MARK = _Mark("purged_seq", "dead"), _Mark("softened_seq", "softened")
+_HARD_MARK = _Mark("purged_seq", "dead", "e.dead")
+_SOFT_MARK = _Mark("softened_seq", "softened", SOFTENED)
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
 _FRESH = (
     f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} "  # noqa: S608
@@ -213,7 +216,8 @@ def _mark(
                 f"UPDATE dir SET {mark.seq} = ? WHERE dir_id IN ({query}) AND covers(dkey)",  # noqa: S608
                 [seq, *parameters],
             )
-        mark_one_by_one(connection, selection, mark.entry)
+        # Entries of directories that are marked as a whole need none of their own; a hard mark hides them.
+        mark_one_by_one(connection, selection, mark.entry, unless=mark.marked)
 
 
 def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:

@@ -74,11 +74,17 @@ def count_entries(connection: sqlite3.Connection, selection: Selection) -> int:
     return int(select_entries(connection, selection, "count(*)")[0][0])
 
 
-def mark_one_by_one(connection: sqlite3.Connection, selection: Selection, column: str) -> None:
-    """Set column of the selected rows; for filters that no dictionary mark expresses."""
+def mark_one_by_one(
+    connection: sqlite3.Connection, selection: Selection, column: str, *, unless: str
+) -> None:
+    """Set column of the selected rows, but for those of which unless holds.
+
+    For filters that no dictionary mark expresses.
+    """
     source, where, parameters = _statement(connection, selection)
     connection.execute(
-        f"UPDATE entry SET {column} = 1 WHERE id IN (SELECT e.id FROM {source} WHERE {where})",  # noqa: S608
+        f"UPDATE entry SET {column} = 1 WHERE id IN "  # noqa: S608
+        f"(SELECT e.id FROM {source} WHERE {where} AND NOT {unless})",
         parameters,
     )
 
