@@ -404,3 +404,16 @@ class TestEarlyRefresh:
         await settled(studio)
 
         assert len(studio.renderer.renders) == 1
+
+    async def test_under_a_key_of_ones_own_a_hit_never_puts_another_page_in_its_place(
+        self, studio, clock, monkeypatch
+    ):
+        monkeypatch.setattr(studio.shots._early, "_draw", lambda: 0.0)
+        await studio.take("https://a.example/", key="shop", ttl_s=100)
+        clock.advance(seconds=95)
+        for _ in range(early.HOT_HITS + 1):
+            await studio.take("https://b.example/", key="shop", ttl_s=100)
+            await settled(studio)
+
+        shown = await studio.take("https://a.example/", key="shop")
+        assert (shown.served, shown.opened.data) == (Served.HIT, a_png(0))

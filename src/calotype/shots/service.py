@@ -156,7 +156,10 @@ class Shots:
     def _look_ahead(self, asked: TakeRequest, origin: Origin, shot: Shot) -> None:
         """Have a new picture made behind the caller's back, if this one is stale or soon will be."""
         entry = shot.opened.entry
-        early = shot.served is Served.HIT and self._early.due(entry, self._clock())
+        # Under a key of the client's choice the entry may show another page than this caller means, and
+        # what was stored under it stays until its ttl ends.
+        own = asked.wishes.key is None
+        early = own and shot.served is Served.HIT and self._early.due(entry, self._clock())
         if (early or shot.served is Served.STALE) and not asked.only_if_cached:
             # This caller's hit must change no tags, neither now nor behind its back.
             origin = replace(origin, tags=entry.tags)
