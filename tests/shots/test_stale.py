@@ -179,6 +179,23 @@ class TestWhileRevalidating:
 
 
 class TestInCaseOfAnError:
+    async def test_if_the_index_is_down_as_well_the_page_is_asked_once_and_its_failure_told(
+        self, studio, clock, renderer
+    ):
+        await studio.take(URL, ttl_s=60)
+        clock.advance(seconds=60)
+        renderer.failing = DOWN
+        renderer.hold()
+        waiting = studio.taking(URL)
+        await renderer.began.acquire()
+        await renderer.began.acquire()
+        studio.adapters.index._database.reader.close()
+        renderer.release()
+        with pytest.raises(NavigationFailed):
+            await waiting
+
+        assert len(renderer.renders) == 2
+
     @pytest.mark.parametrize(
         "failing",
         [DOWN, RenderTimeout("loading", 1), BrowserCrashed("The page"), NothingToShow("no area")],

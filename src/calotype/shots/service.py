@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -109,7 +110,10 @@ class Shots:
         try:
             return await self._filled(asked, origin, arrived, ask)
         except CaptureError as exc:
-            last_good = await self._last_good(asked, origin, ask, exc) if ask.has_fallback else None
+            last_good = None
+            # Without the index there is none; the page has failed, and is not asked once more for that.
+            with contextlib.suppress(StoreUnavailable):
+                last_good = await self._last_good(asked, origin, ask, exc) if ask.has_fallback else None
             if last_good is None:
                 raise
             _log.info("served the last good picture: %s", exc)
