@@ -251,6 +251,17 @@ class TestFailures:
 
         assert isinstance(await ask(adapters), Lease)
 
+    async def test_also_to_who_asked_a_moment_before_it_and_had_to_wait_for_the_writer(self, both):
+        here, there = both
+        lease = await ask(here)
+        asked_at = there.clock()
+        failed_at = asked_at + timedelta(milliseconds=40)
+        await here.leases.fail(lease, FAILURE, failed_at)
+        await here.purges.sweep(asked_at)
+
+        told = await there.leases.acquire(HERE, an_origin("k").subject(asked_at), asked_at)
+        assert told == FailedLately(FAILURE)
+
     async def test_a_clock_that_is_set_back_does_not_close_the_key(self, adapters):
         await adapters.leases.fail(await ask(adapters), FAILURE, adapters.clock())
         adapters.clock.advance(hours=-1)

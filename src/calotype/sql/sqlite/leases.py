@@ -63,8 +63,9 @@ class SqliteLeases:
                 # any key it gives tags of its own.
                 shown = replace(subject, url_key=url_key, path=path, born_at=birth.at, tags=tags_in(tags))
                 if failure is not None:
-                    # The clock may have been set back since, and a failure must not close the key till then.
-                    lately = failed_ms <= now_ms < failed_ms + _REMEMBERED_MS
+                    # Who asked a moment before it may have waited for the writer; but the clock may have been
+                    # set back since, too, and a failure must not close the key till then.
+                    lately = abs(now_ms - failed_ms) < _REMEMBERED_MS
                     if (
                         lately
                         and not undaunted
@@ -128,7 +129,7 @@ class SqliteLeases:
 def forget_failures(connection: sqlite3.Connection, now_ms: int) -> None:
     """Drop the leases whose failures are no longer told, or of a time that the clock has left again."""
     connection.execute(_FORGET_OLD, (now_ms - _REMEMBERED_MS,))
-    connection.execute(_FORGET_FUTURE, (now_ms,))
+    connection.execute(_FORGET_FUTURE, (now_ms + _REMEMBERED_MS,))
 
 
 def _outdated(connection: sqlite3.Connection, ns: int, subject: Subject, birth: Birth) -> bool:
