@@ -11,6 +11,7 @@ steps: nothing that it had begun has any effect from then on, and another opens 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
@@ -27,7 +28,7 @@ from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
 from calotype.cache.policy import CachePolicy, CacheWishes
-from calotype.cache.ports import Barred, Committed, Lease, Stored, Superseded, Swept
+from calotype.cache.ports import Barred, BlobReleased, Committed, Lease, Stored, Superseded, Swept
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.cache.sweeper import Sweeper
@@ -125,7 +126,14 @@ class Sweeping:
     now: datetime
 
 
-Intent = Storing | Purging | Sweeping
+@dataclass(frozen=True)
+class Dropping:
+    """An entry whose picture somebody could not read is about to be dropped."""
+
+    entry: CacheEntry
+
+
+Intent = Storing | Purging | Sweeping | Dropping
 
 
 class SteppedDatabase(Database):
@@ -174,6 +182,14 @@ class WatchedIndex(SqliteEntryIndex):
         self._database.intent = Storing(entry)  # type: ignore[attr-defined]
         return await super().commit(lease, entry)
 
+    async def commit_keeping_blob(self, lease: Lease, entry: CacheEntry) -> Committed | BlobReleased:
+        self._database.intent = Storing(entry)  # type: ignore[attr-defined]
+        return await super().commit_keeping_blob(lease, entry)
+
+    async def forget_broken(self, entry: CacheEntry) -> None:
+        self._database.intent = Dropping(entry)  # type: ignore[attr-defined]
+        await super().forget_broken(entry)
+
 
 class WatchedPurges(SqlitePurgeLog):
     """Says what it is about to purge or sweep."""
@@ -199,8 +215,8 @@ class WatchedPurges(SqlitePurgeLog):
 class SteppedBlobs:
     """BlobStore in memory; the disk outlives the process."""
 
-    def __init__(self, disk: dict[str, bytes], gate: Gate) -> None:
-        self._disk, self._gate = disk, gate
+    def __init__(self, disk: dict[str, bytes], gate: Gate, model: Model) -> None:
+        self._disk, self._gate, self._model = disk, gate, model
 
     async def put(self, blob_id: str, data: bytes) -> None:
         await self._gate.pass_through()
@@ -210,12 +226,15 @@ class SteppedBlobs:
         await self._gate.pass_through()
 
     async def get(self, blob_id: str) -> bytes:
+        if self._model.rng.random() < 0.5:  # as long as a file takes, and mostly it takes none
+            await self._gate.pass_through()
         if blob_id not in self._disk:
             raise BlobNotFound(blob_id)
         return self._disk[blob_id]
 
     async def delete(self, blob_id: str) -> None:
         await self._gate.pass_through()
+        self._model.deleting(blob_id)
         self._disk.pop(blob_id, None)
 
 
@@ -224,12 +243,16 @@ class Render:
     """A picture of a page, as the page was when the render began."""
 
     url: str
+    image: bytes
     step: int
     heads: dict[Namespace, int]
 
 
 class SteppedRenderer:
-    """Every render gives another picture, and remembers after which purges it began."""
+    """Every render remembers after which purges it began; the title of its picture is its number.
+
+    A page often stays as it was, and then its picture is the very same.
+    """
 
     def __init__(self, world: World, gate: Gate, index: SqliteEntryIndex) -> None:
         self._world, self._gate, self._index = world, gate, index
@@ -241,12 +264,15 @@ class SteppedRenderer:
         assert isinstance(target, PageUrl)
         heads = {namespace: int(await self._index.head(namespace)) for namespace in (HERE, THERE)}
         number = len(world.renders)
-        world.renders[a_png(number)] = Render(target.url, world.step, heads)
+        if world.rng.random() < 0.1:
+            world.looks[target.url] = number
+        look = world.looks.setdefault(target.url, number)
+        world.renders.append(Render(target.url, a_png(look), world.step, heads))
         fate = world.rng.random()
         await self._gate.pass_through()
         if fate < 0.1:
             raise NavigationFailed(target.url, "net::ERR_FAILED")
-        return a_capture(number, http_status=404 if fate < 0.2 else 200)
+        return a_capture(look, http_status=404 if fate < 0.2 else 200, title=f"{number}")
 
 
 class Process:
@@ -258,7 +284,7 @@ class Process:
         self.index = WatchedIndex(self.database, world.clock)
         purges = WatchedPurges(self.database)
         leases = SqliteLeases(self.database)
-        blobs = SteppedBlobs(world.disk, self.gate)
+        blobs = SteppedBlobs(world.disk, self.gate, world.model)
         self.store = CacheStore(self.index, purges, blobs, HotBlobs(0), world.clock)
         self.fills: Fills[Shot] = Fills(leases, purges, world.clock, self.gate.pass_through, fails=failed)
         self.revalidator = Revalidator(now=lambda: world.clock().timestamp())
@@ -286,7 +312,8 @@ class Process:
 class Model:
     """The cache as it should be: what each namespace holds, and what it was purged of, commit by commit."""
 
-    def __init__(self) -> None:
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
         self.entries: dict[tuple[Namespace, CacheKey], CacheEntry] = {}
         self.log: dict[Namespace, list[tuple[PurgeFilter, bool]]] = {HERE: [], THERE: []}
         """Filters, and whether the purge was soft."""
@@ -307,9 +334,24 @@ class Model:
                 self._purged(namespace, which, now, result, soft)
             case Sweeping(now):
                 self._swept(now, connection)
+            case Dropping(entry):
+                there = self.entries.get((entry.namespace, entry.key))
+                if there is not None and there.blob_id == entry.blob_id:
+                    del self.entries[entry.namespace, entry.key]
+        leaving = connection.execute("SELECT e.blob FROM entry e JOIN blob_gc USING (blob)").fetchall()
+        if leaving:
+            self.complain(f"the outbox has blobs that entries name: {leaving}")
+
+    def deleting(self, blob_id: str) -> None:
+        """Follow a blob that is about to go."""
+        if any(entry.blob_id == blob_id for entry in self.entries.values()):
+            self.complain(f"blob {blob_id} is deleted under its entry")
 
     def _stored(self, entry: CacheEntry, result: object) -> None:
         where = (entry.namespace, entry.key)
+        if isinstance(result, BlobReleased):
+            self.tally["released"] += 1
+            return
         later = self.log[entry.namespace][entry.birth.seq :]
         matching = [soft for which, soft in later if which.matches(entry.subject)]
         barred = not all(matching)
@@ -321,6 +363,8 @@ class Model:
         if isinstance(result, Stored):
             if newest is not None and newest.birth.number > entry.birth.number:
                 self.complain(f"{entry.birth} took the place of {newest.birth}")
+            if newest is not None and newest.blob_id == entry.blob_id:
+                self.tally["kept"] += 1
             self.entries[where] = replace(entry, softened=bool(matching))
         self.tally[type(result).__name__.lower()] += 1
 
@@ -384,9 +428,11 @@ class World:
     processes: int
     rng: random.Random = field(init=False)
     clock: HandClock = field(default_factory=HandClock)
-    model: Model = field(default_factory=Model)
+    model: Model = field(init=False)
     disk: dict[str, bytes] = field(default_factory=dict)
-    renders: dict[bytes, Render] = field(default_factory=dict)
+    renders: list[Render] = field(default_factory=list)
+    looks: dict[str, int] = field(default_factory=dict)
+    """Which picture a page shows."""
     step: int = 0
     crashes: int = 0
     trace: deque[str] = field(default_factory=lambda: deque(maxlen=60))
@@ -396,6 +442,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
+        self.model = Model(self.rng)
         self._path = self.folder / f"seed{self.seed}.db"
 
     async def run(self, steps: int) -> Counter[str]:
@@ -464,7 +511,7 @@ class World:
 
     def _begin(self, process: Process) -> None:
         begin = self.rng.choices(
-            [self._take, self._open, self._purge, self._delete, self._sweep], [12, 2, 5, 1, 2]
+            [self._take, self._open, self._purge, self._delete, self._sweep, self._drop], [12, 2, 5, 1, 2, 1]
         )[0]
         work: Coroutine[Any, Any, None] = begin(process)
         task = asyncio.create_task(work)
@@ -546,7 +593,7 @@ class World:
             self.model.complain(f"{shot.served} breaks the caller's rules: {shot.opened.entry.verdict}")
         if shot.served is Served.MISS and shot.opened.entry.tags != wishes.tags:
             self.model.complain(f"{set(wishes.tags)} became {set(shot.opened.entry.tags)}")
-        begun = self.renders[shot.opened.data].step
+        begun = self._render(shot.opened).step
         if (wishes.refresh or not wishes.enabled) and begun < caller.step:
             self.model.complain(f"a refresh asked for in step {caller.step} got a picture of step {begun}")
         if shot.served in (Served.HIT, Served.STALE) and (wishes.refresh or not wishes.enabled):
@@ -591,6 +638,14 @@ class World:
         except StoreUnavailable:
             return
 
+    async def _drop(self, process: Process) -> None:
+        """Drop an entry as a reader does who finds its picture spoilt."""
+        namespace = self._namespace()
+        entry = await process.index.find(namespace, self._name(namespace).key)
+        if entry is not None:
+            with contextlib.suppress(StoreUnavailable):
+                await process.index.forget_broken(entry)
+
     def _namespace(self) -> Namespace:
         return HERE if self.rng.random() < 0.9 else THERE
 
@@ -633,6 +688,9 @@ class World:
         ]
         return PurgeFilter(**rng.choices(filters, [4, 3, 4, 3, 3, 2, 1, 1, 1, 1, 3, 2, 1, 1, 1])[0])
 
+    def _render(self, opened: OpenEntry) -> Render:
+        return self.renders[int(opened.entry.verdict.title)]
+
     # ---- what must hold
 
     def _judge(self, caller: Caller, opened: OpenEntry, served: Served) -> None:
@@ -640,7 +698,9 @@ class World:
 
         What is said to be stale may show one of before a soft purge, and past its time, in its windows.
         """
-        entry, render = opened.entry, self.renders[opened.data]
+        entry, render = opened.entry, self._render(opened)
+        if opened.data != render.image:
+            self.model.complain(f"{entry.key} of step {render.step} came with another picture")
         namespace = entry.namespace
         if entry.url_key != url_key(render.url):
             self.model.complain(f"{entry.key} says {entry.url_key} and shows {render.url}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +19,8 @@ from calotype.cache.purge import PurgeFilter
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
 from calotype.capture.verdict import Verdict
+from calotype.faults import Point, armed
+from tests.support.adapters import sqlite_adapters
 from tests.support.builders import HERE, THERE, an_origin
 from tests.support.clock import NOON, HandClock
 from tests.support.pictures import a_capture, a_png
@@ -288,3 +292,119 @@ async def test_a_caller_cancelled_while_its_picture_is_refused_leaves_no_bytes(c
 
     assert storing.cancelled()
     assert cold.blob_files() == set()
+
+
+class TestTheSamePictureAgain:
+    """A refresh whose bytes are those of before writes no blob, and no blob is deleted under its entry."""
+
+    async def test_keeps_its_blob_and_everything_else_is_new(self, studio, clock):
+        before = await stored(studio)
+        written = file_of(studio, before).stat()
+        clock.advance(seconds=90)
+        again = await stored(studio, ttl_s=60)
+
+        now_there = await studio.store.open(HERE, "k")
+        assert now_there == replace(again, entry=replace(again.entry, blob_id=before.entry.blob_id))
+        assert now_there.entry.birth.at == clock()
+        assert studio.blob_files() == {before.entry.blob_id}
+        assert file_of(studio, before).stat() == written
+        assert await in_outbox(studio) == 0
+
+    async def test_counts_no_bytes_as_let_go(self, studio):
+        await stored(studio)
+        before = studio.adapters.ledger.usage()
+        await stored(studio)
+        assert studio.adapters.ledger.usage() == before
+        await stored(studio, number=1)
+
+        assert studio.adapters.ledger.usage().let_go_bytes == before.let_go_bytes + 4096
+
+    async def test_keeps_its_blob_even_where_the_entry_has_expired(self, studio, clock):
+        before = await stored(studio, ttl_s=1)
+        clock.advance(seconds=1)
+        await stored(studio)
+
+        assert (await studio.store.open(HERE, "k")).entry.blob_id == before.entry.blob_id
+
+    @pytest.mark.parametrize("spoil", [remove, truncate, empty, extend])
+    async def test_is_written_anew_where_the_disk_no_longer_holds_it(self, studio, spoil):
+        """Memory may still hold it; the next process would find nothing."""
+        before = await stored(studio)
+        spoil(file_of(studio, before))
+        again = await stored(studio)
+
+        assert file_of(studio, again).read_bytes() == again.data
+        assert await studio.store.open(HERE, "k") == again
+
+    async def test_is_written_anew_where_another_picture_came_in_between(self, studio):
+        first = await stored(studio)
+        second = await stored(studio, number=1)
+        again = await stored(studio)
+
+        assert await studio.store.open(HERE, "k") == again
+        assert await in_outbox(studio) == 2
+        assert studio.blob_files() == {opened.entry.blob_id for opened in (first, second, again)}
+
+    @pytest.mark.parametrize("meanwhile", ["dropped", "swept"])
+    async def test_is_written_anew_where_the_entry_goes_just_before_the_commit(self, cold, clock, meanwhile):
+        before = await stored(cold, ttl_s=1)
+        clock.advance(hours=2)
+        lease = await cold.adapters.lease(PAGE)
+        opened = cold.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
+
+        first_time = [False, True]
+
+        async def in_another_process():
+            async with sqlite_adapters(cold.folder / "index.db", clock) as elsewhere:
+                if meanwhile == "dropped":
+                    await elsewhere.index.forget_broken(before.entry)
+                else:
+                    assert (await elsewhere.purges.sweep(clock())).entries == 1
+
+        def at_once(point):
+            if point is Point.COMMIT_BEFORE and first_time.pop():
+                other = threading.Thread(target=lambda: asyncio.run(in_another_process()))
+                other.start()
+                other.join()
+
+        with armed(at_once):
+            assert await cold.store.store(lease, opened) == Stored()
+
+        assert await cold.store.open(HERE, "k") == opened
+        assert await in_outbox(cold) == 1
+        clock.advance(minutes=2)
+        await cold.sweeper.step()
+        assert cold.blob_files() == {opened.entry.blob_id}
+
+    async def test_is_not_stored_after_a_purge_and_leaves_the_blob_of_before(self, cold):
+        before = await stored(cold)
+        lease = await cold.adapters.lease(PAGE)
+        opened = cold.store.unstored(lease, PAGE, a_capture(), Lifetime(ttl_s=60))
+        await cold.store.purge(HERE, PurgeFilter(keys=("k",)))
+
+        assert await cold.store.store(lease, opened) == Barred(Seq(1))
+        assert cold.blob_files() == {before.entry.blob_id}
+
+    async def test_that_is_refused_leaves_the_blob_of_the_entry_that_stays(self, cold):
+        early = await cold.adapters.lease(PAGE)
+        cold.clock.advance(seconds=16)
+        before = await stored(cold)
+        opened = cold.store.unstored(early, PAGE, a_capture(), Lifetime(ttl_s=60))
+
+        assert await cold.store.store(early, opened) != Stored()
+        assert await cold.store.open(HERE, "k") == before
+        assert cold.blob_files() == {before.entry.blob_id}
+
+    async def test_of_another_key_has_a_blob_of_its_own(self, studio):
+        one, other = await stored(studio), await stored(studio, an_origin("other"))
+        await studio.store.delete(HERE, "k")
+
+        assert one.entry.blob_id != other.entry.blob_id
+        assert await studio.store.open(HERE, "other") == other
+
+    async def test_needs_no_room(self, tmp_path, clock):
+        free = [2**50]
+        async with a_studio(tmp_path, clock, free_bytes=lambda: free[0]) as studio:
+            await stored(studio)
+            free[0] = 0
+            await stored(studio)

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from calotype.cache.globs import PathGlob, UrlGlob
-from calotype.cache.ports import Barred, LeaseLost, Stored, Superseded
+from calotype.cache.ports import Barred, BlobReleased, LeaseLost, Stored, Superseded
 from calotype.cache.purge import PurgeFilter
 from calotype.capture.output import ImageFormat
 from calotype.capture.verdict import Verdict
+from calotype.sql.sqlite import purges
 from calotype.sql.sqlite.leases import LEASE_MS
 from tests.support.adapters import pages
 from tests.support.builders import HERE, THERE, TRIAL, an_entry, an_id, an_origin
@@ -310,3 +311,70 @@ async def test_stats_count_what_could_be_served(adapters):
     assert (stats.entries, stats.bytes) == (2, first.size_bytes + last.size_bytes)
     assert (stats.oldest, stats.newest) == (first.birth.at, last.birth.at)
     assert (await adapters.index.stats(None)).entries == 3
+
+
+class TestKeepingTheBlobOfBefore:
+    """commit_keeping_blob: no row ever names a blob that the outbox will delete."""
+
+    @staticmethod
+    async def again(adapters, before):
+        """Take the lease, and return it with a new entry that names the blob of before."""
+        adapters.clock.advance(seconds=1)
+        lease = await adapters.lease(BLOG)
+        entry = an_entry(BLOG, birth=lease.birth, stored_at=adapters.clock(), blob_id=before.blob_id)
+        return lease, entry
+
+    @staticmethod
+    async def outbox(adapters):
+        adapters.clock.advance(hours=1)
+        return [blob for _, blob in (await adapters.purges.sweep(adapters.clock())).blobs]
+
+    async def test_the_entry_is_replaced_and_the_blob_does_not_leave(self, adapters):
+        before = await adapters.keep(BLOG)
+        lease, entry = await self.again(adapters, before)
+
+        assert await adapters.index.commit_keeping_blob(lease, entry) == Stored()
+        assert await adapters.has(before, entry) == [False, True]
+        assert await self.outbox(adapters) == []
+
+    async def test_a_blob_whose_entry_has_gone_or_has_another_is_not_named_again(self, both):
+        here, there = both
+        before = await here.keep(BLOG)
+        lease, entry = await self.again(here, before)
+        await there.index.forget_broken(before)
+        assert await here.index.commit_keeping_blob(lease, entry) == BlobReleased()
+        assert await here.has(entry) == [False]
+        await here.leases.release(lease)
+        await there.keep(BLOG)
+        lease, entry = await self.again(here, before)
+
+        assert await here.index.commit_keeping_blob(lease, entry) == BlobReleased()
+        assert await self.outbox(here) == [before.blob_id]
+
+    async def test_a_blob_whose_entry_waits_for_the_sweep_is_kept_and_then_not_swept(
+        self, adapters, monkeypatch
+    ):
+        monkeypatch.setattr(purges, "DELETED_AT_ONCE", -1)
+        before = await adapters.keep(BLOG)
+        await adapters.purge(PurgeFilter(keys=("blog",)))
+        lease, entry = await self.again(adapters, before)
+
+        assert await adapters.index.commit_keeping_blob(lease, entry) == Stored()
+        assert await self.outbox(adapters) == []
+        assert await adapters.has(entry) == [True]
+
+    async def test_purges_later_renders_and_lost_leases_forbid_it_as_any_other_store(self, adapters):
+        before = await adapters.keep(BLOG)
+        lease, entry = await self.again(adapters, before)
+        await adapters.purge(PurgeFilter(before=NOON + timedelta(days=1), url=UrlGlob("https://else/*")))
+        await adapters.leases.release(lease)
+        assert await adapters.index.commit_keeping_blob(lease, entry) == LeaseLost()
+        lease, entry = await self.again(adapters, before)
+        await adapters.purge(PurgeFilter(before=before.birth.at + timedelta(milliseconds=1)))
+        assert await adapters.index.commit_keeping_blob(lease, entry) == BlobReleased()
+        await adapters.leases.release(lease)
+        stays = await adapters.keep(BLOG)
+        late = replace(entry, blob_id=stays.blob_id)
+
+        assert await adapters.index.commit_keeping_blob(lease, late) == Superseded()
+        assert await adapters.has(stays) == [True]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from calotype.cache.entry import Identity
 from calotype.cache.globs import UrlGlob
 from calotype.cache.hands import Hand, Turn
-from calotype.cache.ports import Barred
+from calotype.cache.ports import Barred, Stored
 from calotype.cache.purge import PurgeFilter
 from calotype.sql import migrate as migrate_module
 from calotype.sql.sqlite import purges
@@ -25,13 +27,14 @@ class Anything:
 
     def __init__(self, adapters, seed):
         self.adapters, self.clock, self.chance = adapters, adapters.clock, random.Random(seed)
-        self.kept = [a_stranger()]
+        self.kept, self.kept_blobs = [a_stranger()], 0
         store = self.store
         self.ways = [
             store,
             store,
             store,
             store,
+            self.keep_blob,
             self.refused,
             self.forget,
             self.purge,
@@ -47,6 +50,17 @@ class Anything:
         origin = an_origin(key, f"https://{key[-1]}.example/{key}")
         size = self.chance.choice([1, 4095, 4096, 4097, 100_000])
         self.kept.append(await self.adapters.keep(origin, self.chance.choice([60, 86_400]), size))
+
+    async def keep_blob(self):
+        before, adapters = self.chance.choice(self.kept), self.adapters
+        origin = replace(an_origin(before.key), identity=Identity(before.key, before.id))
+        lease = await adapters.lease(origin)
+        entry = replace(before, birth=lease.birth, stored_at=self.clock())
+        let_go = adapters.ledger.usage().let_go_bytes
+        if await adapters.index.commit_keeping_blob(lease, entry) == Stored():
+            self.kept_blobs += 1
+            assert adapters.ledger.usage().let_go_bytes == let_go
+        await adapters.leases.release(lease)
 
     async def refused(self):
         origin = an_origin("k0", "https://0.example/k0")
@@ -96,6 +110,7 @@ async def test_after_any_run_of_stores_deletes_purges_sweeps_and_evictions_they_
             assert told(adapters.ledger.usage()) == counted(adapters)
 
         assert adapters.ledger.usage().let_go_bytes > 0
+        assert anything.kept_blobs > 0
 
 
 def database_of(adapters):

@@ -26,6 +26,8 @@ class CannedRenderer:
         self.failing: Exception | None = None
         self.http_status: int | None = 200
         self.picture_bytes = 0
+        self.same: int | None = None
+        """The number of the picture that every render gives; None: each gives the next."""
         self.spoil: bytes | None = None
         """Returned in place of a picture's bytes."""
         self.began = asyncio.Semaphore(0)
@@ -43,7 +45,7 @@ class CannedRenderer:
 
     async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
         """See Renderer."""
-        number = len(self.renders)
+        number = len(self.renders) if self.same is None else self.same
         self.renders.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +41,8 @@ class Stored:
 
     softened: bool = False
     """A soft purge since the render began has made it stale already."""
+    kept_blob_id: str | None = field(default=None, compare=False)
+    """The blob of before, where the entry keeps that in place of one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Superseded:
 @dataclass(frozen=True, slots=True)
 class LeaseLost:
     """The lease had run out, and somebody else took over who has not stored yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobReleased:
+    """The blob that was to be kept is that of no entry under the key any more, and may be on its way out."""
 
 
 Committed = Stored | Barred | Superseded | LeaseLost
@@ -86,6 +93,13 @@ class EntryIndex(Protocol):
 
         One transaction. The replaced entry's blob goes to the outbox. What a soft purge since its birth
         matches is stored as softened.
+        """
+        ...
+
+    async def commit_keeping_blob(self, lease: Lease, entry: CacheEntry) -> Committed | BlobReleased:
+        """Store entry, as commit does, in place of one whose blob it names as its own: the blob stays.
+
+        If another entry or none is there by now, nothing is stored, since the outbox may have the blob.
         """
         ...
 

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeGuard
 
@@ -30,7 +30,16 @@ from calotype.cache.freshness import UNLIMITED, Hit, Lookup, Windows, classify
 from calotype.cache.hands import Touched
 from calotype.cache.hot import HotBlobs
 from calotype.cache.policy import Lifetime, expiry
-from calotype.cache.ports import BlobStore, Committed, EntryIndex, Lease, PurgeLog, Stats, Stored
+from calotype.cache.ports import (
+    BlobReleased,
+    BlobStore,
+    Committed,
+    EntryIndex,
+    Lease,
+    PurgeLog,
+    Stats,
+    Stored,
+)
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
 from calotype.cache.settled import settled
@@ -177,14 +186,15 @@ class CacheStore:
         """Keep what unstored made, unless room or the order of events forbids it; say what became of it.
 
         Blob first, then entry: a crash in between leaves an orphan, never an entry without
-        picture. Raises StoreUnavailable.
+        picture. The same picture as before keeps its blob, and only its entry is new. Raises
+        StoreUnavailable.
         """
         _check(opened)
         if self._breaker is not None:
             await self._breaker.admit()
         # A caller may be cancelled at any await; the blob may only be taken back when it is known
         # that no row names it, so this little story is always told to its end.
-        story = asyncio.create_task(self._make_room_and_keep(lease, opened))
+        story = asyncio.create_task(self._keep(lease, opened))
         try:
             return await asyncio.shield(story)
         except StoreUnavailable as exc:
@@ -195,11 +205,42 @@ class CacheStore:
             await settled(story)
             raise
 
-    async def _make_room_and_keep(self, lease: Lease, opened: OpenEntry) -> Committed | Refused:
+    async def _keep(self, lease: Lease, opened: OpenEntry) -> Committed | Refused:
+        unchanged = await self._commit_unchanged(lease, opened)
+        if not isinstance(unchanged, BlobReleased):
+            return unchanged
         if self._room is None:
             return await self._put_and_commit(lease, opened)
         async with self._room.reserve(opened.entry.size_bytes) as refused:
             return await self._put_and_commit(lease, opened) if refused is None else refused
+
+    async def _commit_unchanged(self, lease: Lease, opened: OpenEntry) -> Committed | BlobReleased:
+        """Store the entry of a picture that is the one of before, whose blob it keeps.
+
+        That blob must not be deleted whatever comes of it: it is the other entry's. BlobReleased says
+        that there is none to keep.
+        """
+        before = await self._index.find(opened.entry.namespace, opened.entry.key)
+        if before is None or (before.sha256, before.size_bytes) != (
+            opened.entry.sha256,
+            opened.entry.size_bytes,
+        ):
+            return BlobReleased()
+        # What the entry says of its blob may no longer be so, and memory may hold what the disk has lost.
+        try:
+            there = await self._blobs.get(before.blob_id)
+        except (BlobNotFound, StoreUnavailable):
+            return BlobReleased()
+        if there != opened.data:
+            return BlobReleased()
+        entry = replace(opened.entry, blob_id=before.blob_id)
+        reached(Point.COMMIT_BEFORE)
+        outcome = await self._index.commit_keeping_blob(lease, entry)
+        reached(Point.COMMIT_AFTER)
+        if isinstance(outcome, Stored):
+            self._hot.put(before.blob_id, opened.data)
+            return replace(outcome, kept_blob_id=before.blob_id)
+        return outcome
 
     async def _put_and_commit(self, lease: Lease, opened: OpenEntry) -> Committed:
         blob_id = opened.entry.blob_id

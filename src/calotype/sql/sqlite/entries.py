@@ -8,7 +8,16 @@ from typing import Any
 
 from calotype.cache.barrier import barred, outdated
 from calotype.cache.entry import CacheEntry, CacheKey, EntryId, Namespace, Seq
-from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stats, Stored, Superseded
+from calotype.cache.ports import (
+    Barred,
+    BlobReleased,
+    Committed,
+    Lease,
+    LeaseLost,
+    Stats,
+    Stored,
+    Superseded,
+)
 from calotype.cache.purge import PurgeFilter
 from calotype.clock import Clock, from_ms, to_ms
 from calotype.faults import Point, reached
@@ -30,6 +39,9 @@ from calotype.sql.sqlite.trail import records_since
 _FIND = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.ns = ? AND e.ckey = ? AND {VISIBLE}"  # noqa: S608
 _FIND_BY_ID = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} WHERE e.name = ? AND {VISIBLE}"  # noqa: S608
 _HEAD = "SELECT seq FROM ns WHERE ns = ?"
+_NAMED = "SELECT blob FROM entry WHERE ns = ? AND ckey = ?"
+_NOT_LET_GO = "UPDATE room SET let_go = let_go - (? + 4095) / 4096 * 4096"
+"""The trigger counts every row that goes, and with this one no bytes went."""
 
 
 class SqliteEntryIndex:
@@ -74,6 +86,20 @@ class SqliteEntryIndex:
         """See EntryIndex."""
         return await self._database.write(lambda connection: self._commit(connection, lease, entry))
 
+    async def commit_keeping_blob(self, lease: Lease, entry: CacheEntry) -> Committed | BlobReleased:
+        """See EntryIndex."""
+
+        def keep(connection: sqlite3.Connection) -> Committed | BlobReleased:
+            named = connection.execute(_NAMED, (ns_number(entry.namespace), entry.key)).fetchone()
+            if named != (entry.blob_id,):
+                return BlobReleased()
+            outcome = self._commit(connection, lease, entry)
+            if isinstance(outcome, Stored):
+                connection.execute(_NOT_LET_GO, (entry.size_bytes,))
+            return outcome
+
+        return await self._database.write(keep)
+
     def _commit(self, connection: sqlite3.Connection, lease: Lease, entry: CacheEntry) -> Committed:
         """Check barrier, version and lease, in the order in which they say most about what came between."""
         ns, birth = ns_number(entry.namespace), entry.birth
@@ -105,7 +131,7 @@ class SqliteEntryIndex:
         for tag in sorted(entry.tags):
             tag_id = _intern(connection, "tag", "tag", "tag_id", ns, tag)
             connection.execute("INSERT INTO entry_tag(id, tag_id) VALUES (?, ?)", (row, tag_id))
-        remove_entries(connection, replaced, to_ms(entry.stored_at))
+        remove_entries(connection, replaced, to_ms(entry.stored_at), keep=entry.blob_id)
         reached(Point.COMMIT_INSIDE)
         return Stored(softened=entry.softened)
 
