@@ -18,6 +18,7 @@ from calotype.cache.breaker import Breaker
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
+from calotype.cache.readiness import Readiness
 from calotype.cache.reconciler import Reconciler
 from calotype.cache.room import Room
 from calotype.cache.store import CacheStore
@@ -36,6 +37,7 @@ from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
+from calotype.sql.sqlite.probe import IndexProbe
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
@@ -58,6 +60,7 @@ class Remembering:
     room: Room
     reconciler: Reconciler
     ballast: Ballast
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ async def open_remembering(
             keys = SqliteKeyStore(database, clock)
             hot = HotBlobs(settings.hot_bytes)
             room = Room(SqliteRoomLedger(database), settings.room, blobs.free_bytes, clock)
+            breaker = Breaker(ballast.lay)
             yield Remembering(
                 store=CacheStore(
                     index,
@@ -91,7 +95,7 @@ async def open_remembering(
                     hot,
                     clock,
                     room=room,
-                    breaker=Breaker(ballast.lay),
+                    breaker=breaker,
                     verifier=Verifier(after_crash=after_crash),
                 ),
                 hot=hot,
@@ -105,6 +109,13 @@ async def open_remembering(
                 room=room,
                 ballast=ballast,
                 reconciler=Reconciler(SqliteBlobRegister(database, clock), blobs),
+                readiness=Readiness(
+                    {
+                        "index": IndexProbe(database).check,
+                        "blobs": blobs.check,
+                        "room": lambda: room.check() or breaker.check(),
+                    }
+                ),
             )
         finally:
             blobs.close()

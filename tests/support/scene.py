@@ -88,6 +88,7 @@ async def a_scene(folder):
         parts = Parts(
             shots=service.shots, store=kept.store, authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,
+            readiness=kept.readiness,
         )  # fmt: skip
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(

@@ -57,6 +57,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
             authenticator=remembering.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port),
             clock=clock,
+            readiness=remembering.readiness,
         )
         key, _ = await remembering.authenticator.create("default", "live", "")
         headers = {"authorization": f"Bearer {key}"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -18,11 +18,13 @@ from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.cache import Cache
 from calotype.api.captures import Captures
+from calotype.api.health import Health, healthz
 from calotype.api.hit import HitGate
 from calotype.api.listing import Listing
 from calotype.api.middleware import RequestIds, TellRequestId
 from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
 from calotype.api.request import client_family, request_id_of
+from calotype.cache.readiness import Readiness
 from calotype.cache.store import CacheStore
 from calotype.clock import Clock
 from calotype.errors import CalotypeError
@@ -44,6 +46,7 @@ class Parts:
     authenticator: Authenticator
     base_url: BaseUrl
     clock: Clock
+    readiness: Readiness
 
 
 def build_app(
@@ -61,9 +64,11 @@ def build_router(
     """Return the routes without the hit gate; they answer what the gate answers."""
     captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock)
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock)
+    health = Health(parts.readiness)
     listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
     routes = [
-        _route("/healthz", GET=_healthz, HEAD=_healthz),
+        _route("/healthz", GET=healthz, HEAD=healthz),
+        _route("/readyz", GET=health.ready, HEAD=health.ready),
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
         _route("/v1/cache", GET=listing.entries, HEAD=listing.entries),
@@ -95,10 +100,6 @@ def _route(path: str, **by_method: Handler) -> Route:
     route = Route(path, dispatch, methods=list(by_method))
     route.methods = set(by_method)
     return route
-
-
-async def _healthz(_request: Request) -> Response:
-    return PlainTextResponse("ok\n", headers={"cache-control": "no-store"})
 
 
 async def _tell(request: Request, exc: CalotypeError) -> Response:

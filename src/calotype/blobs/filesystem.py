@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import re
+import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from typing import TypeVar
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.errors import BlobExists, BlobNotFound, DiskFull, StoreUnavailable
 from calotype.cache.ports import KeptBlob
+from calotype.cache.readiness import Fault
 from calotype.errors import ConfigurationError
 from calotype.faults import Point, reached
 
@@ -27,8 +30,12 @@ _PIECE_BYTES = 256 * 1024
 """Written at a time."""
 _THREADS = 4
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+_PROBE_BYTES = 4096
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """How a disk, or the part of it that is ours, says that there is no room."""
+
+_log = logging.getLogger("calotype.blobs")
 
 T = TypeVar("T")
 
@@ -119,6 +126,25 @@ class FilesystemBlobStore:
                 return  # what lies there is no blob of ours
             message = f"a blob could not be deleted: {exc.strerror}"
             raise StoreUnavailable(message) from exc
+
+    def check(self) -> Fault | None:
+        """Write a file and remove it; return what is wrong with that. Blocks."""
+        # Should we die in between, it is removed like any other half-written picture.
+        path = self._aside / secrets.token_hex(16)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(descriptor, bytes(_PROBE_BYTES))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+                path.unlink()
+        except OSError as exc:
+            _log.warning("the blob folder cannot be written: %s", exc)
+            if exc.errno in FULL:
+                return Fault.FULL
+            return Fault.READ_ONLY if exc.errno in _FORBIDDEN else Fault.FAILING
+        return None
 
     def free_bytes(self) -> int:
         """Return how much the filesystem still has for us (3 µs). Raises StoreUnavailable."""

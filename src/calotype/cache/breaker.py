@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from calotype.cache.errors import DiskFull, StoreUnavailable
+from calotype.cache.readiness import Fault
 
 OPEN_S = 10.0
 """Pictures rendered meanwhile are answered all the same, and not stored."""
@@ -36,6 +37,12 @@ class Breaker:
             full = DiskFull("there is no room for the ballast, let alone for pictures")
             self.trip(full)
             raise full
+
+    def check(self) -> Fault | None:
+        """Return what keeps pictures from being stored now."""
+        if self._why is None or self._monotonic() >= self._until:
+            return None
+        return Fault.FULL if isinstance(self._why, DiskFull) else Fault.PAUSED
 
     def trip(self, why: StoreUnavailable) -> None:
         """Refuse stores for a while."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.hands import Candidate, Ghosts, Hand, Touched, Turn, walk
+from calotype.cache.readiness import Fault
 from calotype.clock import Clock
 
 GIB = 1024**3
@@ -196,6 +197,10 @@ class Room:
                 if steps_left:
                     await self._move_hand(missing)
         return False
+
+    def check(self) -> Fault | None:
+        """Say whether the disk is below what is to stay free: then no picture is stored."""
+        return Fault.FULL if self._free() < self._limits.min_free_bytes else None
 
     async def run(self) -> None:
         """Keep to the bounds until cancelled."""

@@ -57,6 +57,7 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                 authenticator=service.remembering.authenticator,
                 base_url=BaseUrl(settings.public_url, settings.host, port),
                 clock=utc_now,
+                readiness=service.remembering.readiness,
             )
             kept = service.remembering
             repeats = Repeats(kept.version, kept.hot, kept.room.touched, utc_now)

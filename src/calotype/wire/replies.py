@@ -157,3 +157,10 @@ class PurgeList(msgspec.Struct, kw_only=True):
 
     purges: list[LoggedPurgeReply]
     cursor: str | None
+
+
+class ReadyReply(msgspec.Struct, kw_only=True):
+    """Whether all that the server stands on works; each check is `ok` or a word for what is wrong."""
+
+    status: str
+    checks: dict[str, str]

@@ -22,8 +22,11 @@ MAX_QUEUED_WRITES = 10_000
 _MAX_GROUP = 100
 """Writes in one transaction: enough to share a sync, few enough to keep each one's wait short."""
 _WAL_RETRY_S = 0.02
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-_FOR_WANT_OF_ROOM = {*_FULL, sqlite3.SQLITE_IOERR_WRITE}
+_STILL_LOCKED_S = 0.25
+"""A lock that has outlasted a whole wait is not waited for that long again: captures are answered without
+the index meanwhile, and their callers need not wait for it either."""
+FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+_FOR_WANT_OF_ROOM = {*FULL, sqlite3.SQLITE_IOERR_WRITE}
 """A quota that is used up is told as a failed write."""
 _OLDEST_SQLITE = (3, 37, 0)
 
@@ -57,12 +60,12 @@ class Database:
         with contextlib.ExitStack() as opened:
             try:
                 settings.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._writer = opened.enter_context(contextlib.closing(self._connect()))
+                self._writer = opened.enter_context(contextlib.closing(self.connect()))
                 # The page size counts only before the first table, WAL is remembered by the file.
                 self._writer.execute("PRAGMA page_size = 8192")
                 self._enter_wal()
                 migrate(self._writer)
-                self.reader = opened.enter_context(contextlib.closing(self._connect()))
+                self.reader = opened.enter_context(contextlib.closing(self.connect()))
                 self.reader.execute("PRAGMA query_only = ON")
                 self._version_cursor = self.reader.cursor()
             except (sqlite3.Error, OSError) as exc:
@@ -70,15 +73,18 @@ class Database:
                 message = f"the index {settings.path} cannot be opened: {exc}; {remedy}"
                 raise ConfigurationError(message) from exc
             opened.pop_all()
+        self.wrote_at, self.well = float("-inf"), True
+        """When something was last written, on time.monotonic()'s scale; whether the last try succeeded."""
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_QUEUED_WRITES)
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="calotype-writer", daemon=True)
         self._thread.start()
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self, busy_timeout_s: float | None = None) -> sqlite3.Connection:
+        """Return another connection to the file, which any thread may use, and whoever asked closes."""
         connection = sqlite3.connect(
             self._settings.path,
-            timeout=self._settings.busy_timeout_s,
+            timeout=self._settings.busy_timeout_s if busy_timeout_s is None else busy_timeout_s,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -177,10 +183,15 @@ class Database:
 
     def _transact(self, group: list[_Job]) -> list[_Outcome]:
         results: list[_Outcome] = []
+        changes = self._writer.total_changes
         try:
             # A purge that was answered must not come undone; a lost store is only a miss.
             level = "FULL" if any(job.durable for job in group) else "NORMAL"
             self._writer.execute(f"PRAGMA synchronous = {level}")
+            wait_s = self._settings.busy_timeout_s
+            self._writer.execute(
+                f"PRAGMA busy_timeout = {1000 * (wait_s if self.well else min(wait_s, _STILL_LOCKED_S)):.0f}"
+            )
             self._writer.execute("BEGIN IMMEDIATE")
             for job in group:
                 self._writer.execute("SAVEPOINT job")
@@ -193,7 +204,11 @@ class Database:
                     results.append((job, None, exc))
                 self._writer.execute("RELEASE job")
             self._writer.execute("COMMIT")
+            if self._writer.total_changes != changes:
+                self.wrote_at = time.monotonic()
+            self.well = True
         except sqlite3.Error as exc:
+            self.well, self.wrote_at = False, float("-inf")
             # Whatever else the disk does, this thread must live: every write waits for it.
             with contextlib.suppress(sqlite3.Error):
                 if self._writer.in_transaction:
@@ -230,7 +245,7 @@ def _code(exc: BaseException | None) -> int | None:
 
 
 def _unavailable(exc: sqlite3.Error) -> StoreUnavailable:
-    kind = DiskFull if _code(exc) in _FULL else StoreUnavailable
+    kind = DiskFull if _code(exc) in FULL else StoreUnavailable
     unavailable = kind(f"the index cannot be used: {exc}")
     unavailable.__cause__ = exc
     return unavailable
