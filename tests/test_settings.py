@@ -37,6 +37,7 @@ class TestDefaults:
         assert settings.browser.binary is None
         assert settings.browser.queue_limit == 100
         assert settings.hot_bytes == 128 * 1024 * 1024
+        assert settings.accel_prefix == ""
         assert not settings.egress.names
         assert not settings.egress.networks
 
@@ -98,6 +99,7 @@ VALUES = {
     "render_concurrency": ("3", lambda settings: settings.browser.concurrency == 3),
     "render_queue": ("0", lambda settings: settings.browser.queue_limit == 0),
     "hot_bytes": ("0", lambda settings: settings.hot_bytes == 0),
+    "accel_prefix": ("/_blobs/", lambda settings: settings.accel_prefix == "/_blobs/"),
 }
 
 
@@ -152,6 +154,11 @@ _WRONG = [
     ("cache_swr", "-1", "must be a whole number from 0 to 2592000"),
     ("cache_sie", "2592001", "must be a whole number from 0 to 2592000"),
     ("cache_sie", "1d", "must be a whole number from 0 to 2592000"),
+    ("accel_prefix", "_blobs/", "must be a path that begins and ends with a slash"),
+    ("accel_prefix", "/_blobs", "must be a path that begins and ends with a slash"),
+    ("accel_prefix", "/a/../b/", "must be a path that begins and ends with a slash"),
+    ("accel_prefix", "/a b/", "must be a path that begins and ends with a slash"),
+    ("accel_prefix", "/a\tx/", "must be a path that begins and ends with a slash"),
     ("cache_max_bytes", "10G", "must be a size from 1048576"),
     ("cache_max_bytes", "1.5GiB", "must be a size from 1048576"),
     ("cache_max_bytes", "lots", "such as 10GiB, 500MB or a number of bytes"),

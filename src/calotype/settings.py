@@ -25,6 +25,8 @@ from calotype.sql.settings import SqliteSettings
 PREFIX = "CALOTYPE_"
 _PUBLIC_URL = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~!$&()*+,;=:@%/-]*)?", re.ASCII)
 """It goes into headers as it stands."""
+_ACCEL_PREFIX = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*/)+", re.ASCII)
+"""It goes into a header as it stands, and no part of it leads elsewhere."""
 _SIZE = re.compile(r"([0-9]{1,18})\s?(?:B|([KMGT])(I?)B)?", re.ASCII | re.IGNORECASE)
 
 
@@ -76,6 +78,13 @@ def _public_url(text: str) -> str:
         message = "must be an http or https URL without query or password, such as https://shots.example.com"
         raise ValueError(message)
     return text.rstrip("/")
+
+
+def _accel_prefix(text: str) -> str:
+    if not _ACCEL_PREFIX.fullmatch(text):
+        message = "must be a path that begins and ends with a slash, such as /_calotype_blobs/"
+        raise ValueError(message)
+    return text
 
 
 def _hits_when(text: str) -> HitsWhen:
@@ -168,6 +177,12 @@ SETTINGS = (
         "Memory for the bytes of often wanted pictures, per process.",
         lambda text: _whole(text, 0, 2**40),
     ),
+    Setting(
+        "accel_prefix",
+        "empty",
+        "Path under which an nginx in front has the blobs and sends them for us (X-Accel-Redirect).",
+        _accel_prefix,
+    ),
 )
 
 
@@ -187,6 +202,7 @@ class Settings:
     public_url: str | None
     secret_key: str | None = field(repr=False)
     hot_bytes: int
+    accel_prefix: str
     cache: CachePolicy
     room: RoomLimits
     index: SqliteSettings
@@ -285,6 +301,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         public_url=None if public_url is None else str(public_url),
         secret_key=None if secret_key is None else str(secret_key),
         hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
+        accel_prefix=str(get("accel_prefix", "")),
         cache=CachePolicy(
             hits_when=HitsWhen(str(hits_when)),
             windows=Windows(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import uvicorn
 
@@ -33,9 +34,11 @@ class Counted(Repeats):
 class Scene:
     """A server on a port, a key, and one connection to it."""
 
-    def __init__(self, service, repeats, renderer, clock, key, key_id, reader, writer):
+    def __init__(self, service, repeats, renderer, clock, key, key_id, reader, writer, port, plain_app):
         self.service, self.repeats, self.renderer, self.clock = service, repeats, renderer, clock
         self.key, self.key_id, self.reader, self.writer = key, key_id, reader, writer
+        self.port, self.plain_app = port, plain_app
+        """Another door to the same service, to which no nginx is told of."""
 
     def head(self, method, path, *more, body=b""):
         lines = [
@@ -76,10 +79,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_scene(folder):
+async def a_scene(folder, **environ):
     clock = HandClock()
     settings = load_settings(
-        {"data": str(folder)}, {"CALOTYPE_PUBLIC_URL": "http://calotype.test", "CALOTYPE_CACHE_MIN_FREE": "0"}
+        {"data": str(folder)},
+        {"CALOTYPE_PUBLIC_URL": "http://calotype.test", "CALOTYPE_CACHE_MIN_FREE": "0", **environ},
     )
     renderer = CannedRenderer()
     async with open_service(settings, renderer, clock) as service:
@@ -88,7 +92,7 @@ async def a_scene(folder):
         parts = Parts(
             shots=service.shots, store=kept.store, authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,
-            readiness=kept.readiness,
+            readiness=kept.readiness, accel=settings.accel_prefix,
         )  # fmt: skip
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -99,7 +103,9 @@ async def a_scene(folder):
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         key, about = await kept.authenticator.create("default", "live", "")
         try:
-            yield Scene(service, repeats, renderer, clock, key, about.id, reader, writer)
+            port = listener.getsockname()[1]
+            plain = build_app(replace(parts, accel=""))
+            yield Scene(service, repeats, renderer, clock, key, about.id, reader, writer, port, plain)
         finally:
             writer.close()
             server.should_exit = True

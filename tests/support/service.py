@@ -58,6 +58,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
             base_url=BaseUrl(settings.public_url, settings.host, settings.port),
             clock=clock,
             readiness=remembering.readiness,
+            accel=settings.accel_prefix,
         )
         key, _ = await remembering.authenticator.create("default", "live", "")
         headers = {"authorization": f"Bearer {key}"}

@@ -47,6 +47,8 @@ class Parts:
     base_url: BaseUrl
     clock: Clock
     readiness: Readiness
+    accel: str = ""
+    """The path under which an nginx in front has the blobs; empty where there is none."""
 
 
 def build_app(
@@ -54,7 +56,9 @@ def build_app(
 ) -> ASGIApp:
     """Return the whole edge: the hit gate, and the router behind it."""
     router = build_router(parts, lifespan)
-    gate = HitGate(TellRequestId(router), parts.store, parts.authenticator, parts.base_url, parts.clock)
+    gate = HitGate(
+        TellRequestId(router), parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel
+    )
     return RequestIds(gate)
 
 
@@ -62,8 +66,8 @@ def build_router(
     parts: Parts, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None
 ) -> Starlette:
     """Return the routes without the hit gate; they answer what the gate answers."""
-    captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock)
-    cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock)
+    captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock, parts.accel)
+    cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel)
     health = Health(parts.readiness)
     listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
     routes = [

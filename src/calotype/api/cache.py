@@ -21,7 +21,7 @@ from calotype.api.request import (
     request_id_of,
     wants_description,
 )
-from calotype.api.respond import Audience, hit_story, plan, precondition_failed
+from calotype.api.respond import Audience, hand_over, hit_story, plan, precondition_failed
 from calotype.cache.entry import CacheEntry, Namespace, check_address
 from calotype.cache.errors import EntryNotFound
 from calotype.cache.purge_request import parse_purge
@@ -34,9 +34,15 @@ class Cache:
     """The routes of the founding document, and that of X-Cache-URL."""
 
     def __init__(
-        self, store: CacheStore, authenticator: Authenticator, base_url: BaseUrl, clock: Clock
+        self,
+        store: CacheStore,
+        authenticator: Authenticator,
+        base_url: BaseUrl,
+        clock: Clock,
+        accel: str = "",
     ) -> None:
         self._store, self._authenticator, self._base_url, self._clock = store, authenticator, base_url, clock
+        self._accel = accel
 
     async def get(self, request: Request) -> Response:
         """Answer with a stored picture, or with ?meta=1 with what is known of it; never renders."""
@@ -66,16 +72,10 @@ class Cache:
 
     def _file(self, request: Request, opened: OpenEntry, audience: Audience) -> Response:
         now, entry = self._clock(), opened.entry
-        answer = plan(
-            entry,
-            hit_story(entry, now),
-            request.method,
-            conditions_of(request.scope["headers"]),
-            now,
-            self._base_url.for_host(request.headers.get("host")),
-            audience,
-        )
-        return planned(answer, opened)
+        story, conditions = hit_story(entry, now), conditions_of(request.scope["headers"])
+        base_url = self._base_url.for_host(request.headers.get("host"))
+        answer = plan(entry, story, request.method, conditions, now, base_url, audience)
+        return planned(hand_over(answer, entry, story, conditions, self._accel), opened)
 
     async def delete(self, request: Request) -> Response:
         """Let go of one entry; with If-Match or If-Unmodified-Since only of the version that these name."""

@@ -27,7 +27,7 @@ from calotype.api.request import (
     wants_json,
     wants_only_cached,
 )
-from calotype.api.respond import Audience, Plan, plan, public_url, shot_story
+from calotype.api.respond import Audience, Plan, hand_over, plan, public_url, shot_story
 from calotype.cache.entry import Namespace
 from calotype.cache.errors import PreconditionFailed
 from calotype.cache.policy import parse_wishes
@@ -50,8 +50,16 @@ _MAX_IGNORED = 1024
 class Captures:
     """The capture routes."""
 
-    def __init__(self, shots: Shots, authenticator: Authenticator, base_url: BaseUrl, clock: Clock) -> None:
+    def __init__(
+        self,
+        shots: Shots,
+        authenticator: Authenticator,
+        base_url: BaseUrl,
+        clock: Clock,
+        accel: str = "",
+    ) -> None:
         self._shots, self._authenticator, self._base_url, self._clock = shots, authenticator, base_url, clock
+        self._accel = accel
 
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
@@ -94,17 +102,21 @@ class Captures:
     def _reply(self, request: Request, shot: Shot, ignored: list[str], *, as_json: bool) -> Response:
         now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
         conditions = {} if as_json else conditions_of(request.scope["headers"])
-        answer = plan(shot.opened.entry, shot_story(shot, now), request.method, conditions, now, base_url)
+        entry, story = shot.opened.entry, shot_story(shot, now)
+        answer = plan(entry, story, request.method, conditions, now, base_url)
+        whole = answer.status == HTTPStatus.OK
         if as_json:
             body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url))
             response = _response(_as_json(answer, body), body)
         else:
+            answer = hand_over(answer, entry, story, conditions, self._accel)
             response = planned(answer, shot.opened)
         # Kind to newer and older clients alike, but never silently.
         extra = ((b"calotype-ignored", _header_text(", ".join(ignored))),) if ignored else ()
         response.raw_headers.extend(extra)
-        if shot.served is Served.HIT and not as_json and answer.status == HTTPStatus.OK:
-            may_repeat(request.scope, shot.opened.entry, base_url, Audience.CALLER, extra)
+        if shot.served is Served.HIT and not as_json and whole:
+            to = self._accel if answer.handed_over else ""
+            may_repeat(request.scope, entry, base_url, Audience.CALLER, extra, to)
         return response
 
 

@@ -16,7 +16,7 @@ from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.repeats import may_repeat
 from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of, wants_description
-from calotype.api.respond import Audience, Plan, hit_story, plan
+from calotype.api.respond import Audience, Plan, hand_over, hit_story, plan
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
 from calotype.errors import CalotypeError
@@ -35,9 +35,10 @@ class HitGate:
         authenticator: Authenticator,
         base_url: BaseUrl,
         clock: Clock,
+        accel: str = "",
     ) -> None:
         self._behind, self._store, self._authenticator = behind, store, authenticator
-        self._base_url, self._clock = base_url, clock
+        self._base_url, self._clock, self._accel = base_url, clock, accel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hit, or pass the request on untouched."""
@@ -77,13 +78,14 @@ class HitGate:
         now, entry = self._clock(), opened.entry
         conditions = conditions_of(scope["headers"])
         base_url = self._base_url.for_host(header_of(scope, b"host"))
-        answer: Plan = plan(
-            entry, hit_story(entry, now), scope["method"], conditions, now, base_url, audience
-        )
+        story = hit_story(entry, now)
+        answer: Plan = plan(entry, story, scope["method"], conditions, now, base_url, audience)
+        whole = answer.status == HTTPStatus.OK
+        answer = hand_over(answer, entry, story, conditions, self._accel)
         if answer.status >= HTTPStatus.BAD_REQUEST:
             return False
-        if scope["method"] == "GET" and answer.status == HTTPStatus.OK:
-            may_repeat(scope, entry, base_url, audience)
+        if scope["method"] == "GET" and whole:
+            may_repeat(scope, entry, base_url, audience, accel=self._accel if answer.handed_over else "")
         answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
         body = opened.data
         if answer.start or answer.stop != len(body):

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calotype.api.request import new_request_id
-from calotype.api.respond import Audience, Header, hit_story, plan
+from calotype.api.respond import Audience, Header, hand_over, hit_story, plan
 from calotype.cache.early import early_from
 from calotype.cache.entry import CacheEntry
 from calotype.cache.hands import Touched
@@ -40,6 +40,8 @@ class _Answer:
     extra: tuple[Header, ...]
     """Headers beyond those that are planned for every hit."""
     until: datetime
+    accel: str
+    """Where nginx has the blobs, if it sends this one; else empty."""
     second: int | None = None
     """Of the entry's life, in which head was spelled: headers know no finer time."""
     head: bytes = b""
@@ -70,7 +72,7 @@ class Repeats:
         if known is None:
             return None
         now = self._clock()
-        data = self._hot.get(known.entry.blob_id)
+        data = b"" if known.accel else self._hot.get(known.entry.blob_id)
         # Near its end it may have to be captured anew, and then it expires: neither is decided here.
         if data is None or now >= known.until:
             return None
@@ -92,14 +94,16 @@ class Repeats:
         # The version of before the answer: what is committed meanwhile makes it forgotten.
         version = self._version
 
-        def remember(entry: CacheEntry, base_url: str, audience: Audience, extra: tuple[Header, ...]) -> None:
+        def remember(
+            entry: CacheEntry, base_url: str, audience: Audience, extra: tuple[Header, ...], accel: str
+        ) -> None:
             if version != self._version:
                 return
             size = len(request) + _OVERHEAD_BYTES
             if self._bytes + size > _MOST_BYTES:
                 self._forget(version)
             self._bytes += size
-            self._answers[request] = _Answer(entry, base_url, audience, extra, early_from(entry))
+            self._answers[request] = _Answer(entry, base_url, audience, extra, early_from(entry), accel)
 
         scope[_MAY_REPEAT] = remember
 
@@ -114,19 +118,22 @@ def may_repeat(
     base_url: str,
     audience: Audience,
     extra: tuple[Header, ...] = (),
+    accel: str = "",
 ) -> None:
     """Say that whoever asks in the same bytes as scope did may have the same whole entry.
 
-    extra are the headers of the reply beyond those that plan gives a hit.
+    extra are the headers of the reply beyond those that plan gives a hit; accel is where nginx has the
+    blobs, if it sends this one.
     """
     remember = scope.get(_MAY_REPEAT)
     if remember is not None:
-        remember(entry, base_url, audience, extra)
+        remember(entry, base_url, audience, extra, accel)
 
 
 def _head(known: _Answer, now: datetime) -> bytes:
     story = hit_story(known.entry, now)
     answer = plan(known.entry, story, "GET", {}, now, known.base_url, known.audience)
+    answer = hand_over(answer, known.entry, story, {}, known.accel)
     return _spelled([*answer.headers, *known.extra])
 
 

@@ -53,6 +53,8 @@ class Plan:
     headers: list[Header]
     start: int = 0
     stop: int = 0
+    handed_over: bool = False
+    """The bytes are nginx's to send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,29 @@ def plan(
         (b"content-length", b"%d" % size),
     ]
     return Plan(200, headers, 0, 0 if method == "HEAD" else size)
+
+
+def hand_over(
+    answer: Plan, entry: CacheEntry, story: Story, conditions: Mapping[bytes, str], to: str
+) -> Plan:
+    """Return answer with its bytes left to nginx, which has the blobs under the path to, if there are any.
+
+    An empty path, and whatever nginx would send otherwise than we, leave it as it is. nginx would judge
+    conditions anew, by the time of the file and after a POST too; a range it cuts as we do, but one that
+    we ignore it may refuse.
+    """
+    ranged = answer.status == 206 and [*conditions] == [b"range"]  # noqa: PLR2004
+    if not to or not story.hit or not story.addressed or not answer.stop or (conditions and not ranged):
+        return answer
+    # Of a whole file nginx itself says that it may be had in ranges, of a range it does not.
+    own = (b"content-length", b"content-range", b"" if ranged else b"accept-ranges")
+    headers = [header for header in answer.headers if header[0] not in own]
+    blob = entry.blob_id
+    headers += [
+        (b"content-length", b"0"),
+        (b"x-accel-redirect", f"{to}{blob[:2]}/{blob[2:4]}/{blob}".encode()),
+    ]
+    return Plan(200, headers, handed_over=True)
 
 
 def etag(sha256: bytes) -> str:

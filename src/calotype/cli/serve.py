@@ -58,6 +58,7 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                 base_url=BaseUrl(settings.public_url, settings.host, port),
                 clock=utc_now,
                 readiness=service.remembering.readiness,
+                accel=settings.accel_prefix,
             )
             kept = service.remembering
             repeats = Repeats(kept.version, kept.hot, kept.room.touched, utc_now)
