@@ -82,6 +82,8 @@ async def test_an_index_that_is_locked_is_told_hits_and_captures_go_on_and_all_r
         assert (again.headers["x-cache-status"], again.content) == ("HIT", hit.content)
         other = await bench.client.post("/v1/screenshot", json={"url": "https://example.com/other"})
         assert (other.status_code, other.headers["x-cache-status"]) == (200, "MISS")
+        listed = await bench.client.get("/v1/cache", params={"url": "https://example.com/*"})
+        assert [entry["key"] for entry in listed.json()["entries"]] == [hit.headers["x-cache-key"]]
         assert other.headers["cache-status"].endswith("stored=?0; detail=store-unavailable")
         for method, path, body in [
             ("POST", "/v1/cache/purge", {"all": True}),

@@ -41,13 +41,13 @@ async def adapters(tmp_path):
 def statements(database):
     """Gather what is run, with the values filled in, and how SQLite goes about it."""
     run: list[str] = []
-    for connection in (database.reader, database._writer):
+    for connection in (database.reader, database._writer, *database.scanners):
         connection.set_trace_callback(run.append)
     plans: dict[str, list[str]] = {}
     try:
         yield plans
     finally:
-        for connection in (database.reader, database._writer):
+        for connection in (database.reader, database._writer, *database.scanners):
             connection.set_trace_callback(None)
         for statement in run:
             if statement.split(" ", 1)[0] in ("SELECT", "UPDATE", "DELETE", "INSERT"):

@@ -23,7 +23,7 @@ from calotype.clock import Clock
 from calotype.wire.replies import CacheList, PurgeList
 
 MAX_LIMIT = 1000
-"""Entries of one page: some 400 kB of JSON, and a scan that holds up no writer for long."""
+"""Entries of one page: some 400 kB of JSON."""
 DEFAULT_LIMIT = 100
 MAX_PURGES = 100
 """Purges of one page: each may have named as many keys or tags as a body holds."""

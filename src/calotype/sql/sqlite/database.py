@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +22,13 @@ MAX_QUEUED_WRITES = 10_000
 """Beyond this the disk is not keeping up, and a write is refused rather than remembered."""
 _MAX_GROUP = 100
 """Writes in one transaction: enough to share a sync, few enough to keep each one's wait short."""
+MAX_WAITING_SCANS = 100
+"""Beyond this a scan is refused: those before it would take its caller's patience."""
+SCANS_AT_ONCE = 2
+SCAN_S = 10.0
+"""How long one scan may read: while it does, the log cannot be written from its beginning again."""
+_STEPS_BETWEEN_LOOKS = 10_000
+"""Of SQLite's machine, between two looks at the clock: a fraction of a millisecond."""
 _WAL_RETRY_S = 0.02
 _STILL_LOCKED_S = 0.25
 """A lock that has outlasted a whole wait is not waited for that long again: captures are answered without
@@ -47,8 +55,8 @@ _Outcome = tuple[_Job, object, BaseException | None]
 class Database:
     """Point reads happen where they are asked for: a hop to a thread costs ten times the read.
 
-    Everything else, scans included, runs on the writer thread, in the order it was asked for.
-    Both see only committed states.
+    Scans have threads and connections of their own, and everything else runs on the writer thread, in the
+    order it was asked for. All see only committed states.
     """
 
     def __init__(self, settings: SqliteSettings, make_room: Callable[[], object] = lambda: None) -> None:
@@ -68,6 +76,10 @@ class Database:
                 self.reader = opened.enter_context(contextlib.closing(self.connect()))
                 self.reader.execute("PRAGMA query_only = ON")
                 self._version_cursor = self.reader.cursor()
+                self.scanners = tuple(
+                    opened.enter_context(contextlib.closing(self.connect(read_only=True)))
+                    for _ in range(SCANS_AT_ONCE)
+                )
             except (sqlite3.Error, OSError) as exc:
                 remedy = "check CALOTYPE_DATA and its permissions"
                 message = f"the index {settings.path} cannot be opened: {exc}; {remedy}"
@@ -77,13 +89,23 @@ class Database:
         """When something was last written, on time.monotonic()'s scale; whether the last try succeeded."""
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_QUEUED_WRITES)
         self._closed = False
+        self._free_scanners: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for scanner in self.scanners:
+            self._free_scanners.put(scanner)
+        self._scans = ThreadPoolExecutor(SCANS_AT_ONCE, "calotype-scan")
+        self._scans_asked_for = 0
         self._thread = threading.Thread(target=self._work, name="calotype-writer", daemon=True)
         self._thread.start()
 
-    def connect(self, busy_timeout_s: float | None = None) -> sqlite3.Connection:
-        """Return another connection to the file, which any thread may use, and whoever asked closes."""
+    def connect(self, busy_timeout_s: float | None = None, *, read_only: bool = False) -> sqlite3.Connection:
+        """Return another connection to the file, which any thread may use, and whoever asked closes.
+
+        A read_only one may still make temporary tables.
+        """
+        where = self._settings.path.resolve().as_uri()
         connection = sqlite3.connect(
-            self._settings.path,
+            f"{where}?mode=ro" if read_only else where,
+            uri=True,
             timeout=self._settings.busy_timeout_s if busy_timeout_s is None else busy_timeout_s,
             isolation_level=None,
             check_same_thread=False,
@@ -130,6 +152,46 @@ class Database:
             return run(self.reader)
         except sqlite3.Error as exc:
             raise _unavailable(exc) from exc
+
+    async def scan(self, run: Callable[[sqlite3.Connection], T]) -> T:
+        """Run reads that may take long, in one snapshot, and return what run returns.
+
+        They hold up neither the event loop nor the writer, and end after SCAN_S. Raises StoreUnavailable.
+        """
+        if self._closed:
+            message = "the index is closed"
+            raise StoreUnavailable(message)
+        if self._scans_asked_for >= SCANS_AT_ONCE + MAX_WAITING_SCANS:
+            message = f"{MAX_WAITING_SCANS} scans are waiting already"
+            raise StoreUnavailable(message)
+        scanning = asyncio.get_running_loop().run_in_executor(self._scans, self._scan, run)
+        self._scans_asked_for += 1
+        scanning.add_done_callback(self._scan_ended)
+        # A caller that is cancelled leaves its scan to end by itself: it is counted until then.
+        return await asyncio.shield(scanning)
+
+    def _scan_ended(self, scanning: asyncio.Future[Any]) -> None:
+        self._scans_asked_for -= 1
+        if not scanning.cancelled():
+            scanning.exception()  # seen: its caller may have left
+
+    def _scan(self, run: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._free_scanners.get()
+        end = time.monotonic() + SCAN_S
+        connection.set_progress_handler(lambda: self._closed or time.monotonic() > end, _STEPS_BETWEEN_LOOKS)
+        try:
+            connection.execute("BEGIN")
+            return run(connection)
+        except sqlite3.Error as exc:
+            if _code(exc) == sqlite3.SQLITE_INTERRUPT:
+                message = f"the index could not be looked through within {SCAN_S:.0f} s; narrow the filter"
+                raise StoreUnavailable(message) from exc
+            raise _unavailable(exc) from exc
+        finally:
+            connection.set_progress_handler(None, 0)
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            self._free_scanners.put(connection)
 
     async def write(self, run: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """Run in a transaction on the writer thread and return what it returns, once committed.
@@ -227,6 +289,9 @@ class Database:
         self._closed = True
         await asyncio.to_thread(self._jobs.put, None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._scans.shutdown)
+        for scanner in self.scanners:
+            scanner.close()
         self.reader.close()
         self._writer.close()
 

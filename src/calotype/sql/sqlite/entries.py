@@ -168,7 +168,7 @@ class SqliteEntryIndex:
             entries = [entry_of(row[1:]) for row in rows[:limit]]
             return entries, rows[limit - 1][0] if len(rows) > limit else None
 
-        return await self._database.write(read)
+        return await self._database.scan(read)
 
     async def stats(self, namespace: Namespace | None) -> Stats:
         """See EntryIndex."""
@@ -190,7 +190,7 @@ class SqliteEntryIndex:
                 blobs_to_delete=waiting,
             )
 
-        return await self._database.write(read)
+        return await self._database.scan(read)
 
 
 def _intern(connection: sqlite3.Connection, table: str, text: str, number: str, ns: int, value: str) -> int:

@@ -124,7 +124,7 @@ class SqlitePurgeLog:
     ) -> tuple[list[LoggedPurge], int | None]:
         """See PurgeLog."""
         ns = ns_number(namespace)
-        return await self._database.write(lambda connection: logged_page(connection, ns, before, limit))
+        return await self._database.scan(lambda connection: logged_page(connection, ns, before, limit))
 
     async def sweep(self, now: datetime) -> Swept:
         """See PurgeLog."""
