@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 
 import pytest
@@ -10,6 +11,13 @@ from hypothesis import settings
 # How long an example takes says something of the machine, and no test may depend on that.
 settings.register_profile("calotype", deadline=None)
 settings.load_profile("calotype")
+
+
+@pytest.fixture
+def night_s(request: pytest.FixtureRequest) -> float:
+    """Seconds that a nightly test may take: those of the night, shared out among all that run in it."""
+    nightly = [item for item in request.session.items if item.get_closest_marker("nightly")]
+    return float(os.environ.get("NIGHTLY_MINUTES", "60")) * 60 / len(nightly)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -73,8 +73,8 @@ async def test_a_seed_is_the_same_interleaving_each_time(tmp_path):
 @pytest.mark.nightly
 @pytest.mark.timeout(0)
 @PROCESSES
-async def test_no_interleaving_of_a_whole_night_does_either(tmp_path, processes, capsys):
-    end = time.monotonic() + float(os.environ.get("NIGHTLY_MINUTES", "60")) * 60 / 2
+async def test_no_interleaving_of_a_whole_night_does_either(tmp_path, processes, capsys, night_s):
+    end = time.monotonic() + night_s
     seed = first = random.SystemRandom().randrange(10**12)
     tally: Counter[str] = Counter()
     while time.monotonic() < end:
