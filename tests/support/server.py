@@ -12,12 +12,16 @@ from pathlib import Path
 
 import httpx
 
+ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 40.0
 
 
 class LiveServer:
     """`calotype serve` on a free port of the loopback interface, with its first key."""
+
+    module = "calotype"
+    """What is run; its command line is calotype's."""
 
     def __init__(self, data: Path, key: str = "", **environ: str) -> None:
         self.data = data
@@ -35,9 +39,10 @@ class LiveServer:
         """Start the process, and return when it listens."""
         with self._log.open("ab") as log:
             began = log.tell()
+            command = [sys.executable, "-m", self.module, "serve", "--port", "0", "--data", str(self.data)]
             self.process = subprocess.Popen(
-                [*CALOTYPE, "serve", "--port", "0", "--data", str(self.data), "--first-key"],
-                env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [*command, "--first-key"], cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         end = time.monotonic() + START_WITHIN_S
         while (found := re.search(r"listens on (http://\S+)", self.log()[began:])) is None:
@@ -73,6 +78,16 @@ class LiveServer:
     def shot(self, url: str, **options: object) -> httpx.Response:
         """Ask for a picture of url."""
         return self.client.post("/v1/screenshot", json={"url": url, **options})
+
+
+class CannedServer(LiveServer):
+    """The same without a browser; tests.support.serving says what its environment may hold."""
+
+    module = "tests.support.serving"
+
+    def descriptors(self) -> int:
+        """Return how many files and sockets the process has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
 
 CALOTYPE = [sys.executable, "-m", "calotype"]
