@@ -7,7 +7,8 @@ import errno
 import itertools
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -15,6 +16,8 @@ from calotype.bootstrap import open_service
 from calotype.cache.breaker import OPEN_S
 from calotype.cache.errors import DiskFull, EntryNotFound
 from calotype.cache.purge import PurgeFilter
+from calotype.cache.room import RoomLimits
+from calotype.clock import utc_now
 from calotype.faults import Point, armed
 from calotype.settings import load_settings
 from calotype.shots.shot import Served
@@ -142,6 +145,49 @@ class TestAFullDisk:
         assert (await take(service, next(urls))).detail == "disk-full"
         time_passes(service)
         assert (await take(service, next(urls))).stored
+
+    async def test_eviction_can_be_written_down_and_makes_the_room_that_stores_need(self, service, disk):
+        remembering, urls = service.remembering, pages()
+        shots = [await take(service, next(urls)) for _ in range(120)]
+        disk.fill()
+        assert (await take(service, next(urls))).detail in ("disk-full", "no-room")
+        remembering.room._limits = RoomLimits(max_bytes=1, min_free_bytes=0)
+        while await remembering.room.step() is not None:
+            await remembering.sweeper.step()
+        assert rows(service) == 0
+        # A minute later the bytes go as well, and nobody but the cache has made room.
+        remembering.sweeper._clock = lambda: utc_now() + timedelta(minutes=2)
+        while await remembering.sweeper.step():
+            pass
+        assert files(disk.data) == []
+        remembering.room._limits = RoomLimits(min_free_bytes=0)
+        time_passes(service)
+        if not disk.real:
+            disk.free()
+        assert all(shot.stored for shot in shots)
+        assert (await take(service, next(urls))).stored
+
+    async def test_a_checkpoint_that_finds_no_room_loses_nothing_and_is_made_up_for(self, service, disk):
+        urls, database = pages(), service.remembering.index._database
+        kept = await take(service, first := next(urls))
+        await database.write(
+            lambda connection: connection.execute("CREATE TABLE large AS SELECT zeroblob(4000000) AS text")
+        )
+        service.remembering.ballast.drop()
+        disk.fill()
+        with closing(sqlite3.connect(disk.data / "index.sqlite", isolation_level=None)) as other:
+            if disk.real:
+                with pytest.raises(sqlite3.OperationalError, match="full"):
+                    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            assert (await take(service, first)).opened == kept.opened
+            assert (await take(service, next(urls))).detail == "disk-full"
+            assert other.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+            disk.free()
+            time_passes(service)
+            assert (await take(service, next(urls))).stored
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0] == 0
+            assert other.execute("SELECT length(text) FROM large").fetchall() == [(4_000_000,)]
+        assert (await take(service, first)).served is Served.HIT
 
 
 class TestEveryStep:
