@@ -16,7 +16,7 @@ import uvloop
 from benchmarks import nginx
 from benchmarks.bare import bare_browser
 from benchmarks.faults import BenchmarkFailed
-from benchmarks.machine import cpu_s, family
+from benchmarks.machine import Server, cpu_s, family
 from calotype.bootstrap import open_renderer
 from calotype.capture.negative import Viewport
 from calotype.capture.output import ImageFormat
@@ -76,7 +76,7 @@ def run(rounds: int, seconds: int) -> None:
         uvloop.run(_run(urls, site, rounds))
 
 
-async def _run(urls: list[str], site: nginx.Nginx, rounds: int) -> None:
+async def _run(urls: list[str], site: Server, rounds: int) -> None:
     concurrency = os.cpu_count() or 1
     environ = {
         "CALOTYPE_EGRESS_ALLOW": f"127.0.0.1:{site.port}",

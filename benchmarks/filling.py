@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calotype.access.keys import hash_key
@@ -80,6 +82,24 @@ async def _fill(data: Path, sizes: tuple[int, ...], count: int) -> tuple[str, li
 
         urls = [f"https://example.com/{size}/{number}" for size in sizes for number in range(count)]
         return secret, list(await asyncio.gather(*map(take, urls)))
+
+
+def seconds_an_open(data: Path, entries: Sequence[CacheEntry], times: int, hot_bytes: int) -> float:
+    """Return how long a data folder's store takes to open an entry by its key, bytes included."""
+
+    async def opening() -> float:
+        settings = replace(load_settings({"data": str(data)}, {}), hot_bytes=hot_bytes)
+        async with open_service(settings, _Canned()) as service:
+            store = service.remembering.store
+            for entry in entries:
+                await store.open(entry.namespace, entry.key)
+            began = time.perf_counter()
+            for number in range(times):
+                entry = entries[number % len(entries)]
+                assert await store.open(entry.namespace, entry.key)
+            return (time.perf_counter() - began) / times
+
+    return asyncio.run(opening())
 
 
 def _png(number: int, size: int) -> bytes:

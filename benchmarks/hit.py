@@ -1,4 +1,4 @@
-"""Hits: Calotype's three doors beside nginx, each server on one core, wrk on another."""
+"""Hits: Calotype's three doors beside nginx, Varnish and python-diskcache; all serve on one core."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 
-from benchmarks import nginx
-from benchmarks.faults import BenchmarkFailed
-from benchmarks.filling import Stored, fill
+from benchmarks import diskcached, nginx, varnish
+from benchmarks.faults import BenchmarkFailed, ToolMissing
+from benchmarks.filling import Stored, fill, seconds_an_open
 from benchmarks.load import Load, Rival, Round
-from benchmarks.machine import cores, family, pinned, running, tail
+from benchmarks.machine import Server, cores, family, pinned, running, tail
 
 SIZES = (20_000, 150_000)
 """A small picture, where the request is what costs, and one as browsers make them, where the bytes are."""
 PICTURES = 200
+_OPENED = 4000
 _START_WITHIN_S = 30.0
 _GET, _NEW, _POST, _PUBLIC = (
     "GET /v1/cache/{key}",
@@ -33,6 +34,7 @@ _GET, _NEW, _POST, _PUBLIC = (
     "GET public URL",
 )
 _STATIC, _CACHED = "nginx static", "nginx proxy_cache"
+_VARNISH, _DISKCACHE = "Varnish", "python-diskcache"
 
 
 def run(rounds: int, seconds: int) -> None:
@@ -42,14 +44,19 @@ def run(rounds: int, seconds: int) -> None:
         folder = Path(name)
         load = Load(folder, loading)
         key, pictures = fill(folder / "data", SIZES, PICTURES)
-        with _calotype(folder, serving) as (port, process), _nginx(folder, serving, port, pictures) as static:
-            rivals = _rivals(load, key, pictures, port, family(process.pid), static)
+        with contextlib.ExitStack() as running_now:
+            port, process = running_now.enter_context(_calotype(folder, serving))
+            static = running_now.enter_context(_nginx(folder, serving, port, pictures))
+            others = _others(running_now, folder, serving, static.port, pictures)
+            rivals = _rivals(load, key, pictures, port, family(process.pid), static, others)
             _check_answers(rivals, pictures, key)
             for rival in rivals:
                 load.run(rival, 1)
             # A B C A B C: what a neighbour takes, it takes from all of them.
             taken = [[load.run(rival, seconds) for rival in rivals] for _ in range(rounds)]
-    _print_table(rivals, taken, seconds)
+        _print_table(rivals, taken, seconds)
+        if _DISKCACHE in others:
+            _print_in_process(folder, [picture for picture in pictures if len(picture.image) == SIZES[-1]])
 
 
 @contextlib.contextmanager
@@ -69,7 +76,7 @@ def _calotype(folder: Path, core: set[int]) -> Iterator[tuple[int, subprocess.Po
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, core: set[int], upstream: int, pictures: list[Stored]) -> Iterator[nginx.Nginx]:
+def _nginx(folder: Path, core: set[int], upstream: int, pictures: list[Stored]) -> Iterator[Server]:
     files = folder / "static"
     for picture in pictures:
         path = files / picture.entry.path
@@ -81,8 +88,34 @@ def _nginx(folder: Path, core: set[int], upstream: int, pictures: list[Stored]) 
         yield server
 
 
+def _others(
+    running_now: contextlib.ExitStack, folder: Path, core: set[int], static: int, pictures: list[Stored]
+) -> dict[str, Server]:
+    """Start the yardsticks that can be done without: what is not installed is named and left out."""
+    by_path = {f"/{picture.entry.path}": picture.image for picture in pictures}
+    starts: dict[str, Callable[[], contextlib.AbstractContextManager[Server]]] = {
+        _VARNISH: lambda: varnish.serving(folder / "varnish", static, core),
+        _DISKCACHE: lambda: diskcached.serving(folder / "diskcache", by_path, core),
+    }
+    found = {}
+    for name, start in starts.items():
+        try:
+            found[name] = running_now.enter_context(start())
+        except ToolMissing as missing:
+            if os.environ.get("CI"):
+                raise
+            print(f"Left out: {missing}")
+    return found
+
+
 def _rivals(
-    load: Load, key: str, pictures: list[Stored], port: int, pids: list[int], other: nginx.Nginx
+    load: Load,
+    key: str,
+    pictures: list[Stored],
+    port: int,
+    pids: list[int],
+    other: Server,
+    others: dict[str, Server],
 ) -> list[Rival]:
     """Return every door in every size, in the order of the table."""
     rivals = []
@@ -102,10 +135,17 @@ def _rivals(
             _STATIC: (other.port, other.pids, [_get(f"/static/{one.entry.path}") for one in some]),
             _CACHED: (other.port, other.pids, [_get(f"/{one.entry.path}") for one in some]),
         }
+        for name, server in others.items():
+            doors[name] = server.port, server.pids, [_get(_path(name, one)) for one in some]
         for number, (name, (at, whose, requests)) in enumerate(doors.items()):
             path = load.write_requests(f"requests-{size}-{number}", requests)
             rivals.append(Rival(name=name, port=at, size_bytes=size, requests=path, pids=whose))
     return rivals
+
+
+def _path(name: str, picture: Stored) -> str:
+    """Return where a server that is no Calotype has a picture."""
+    return f"{'/static' if name in (_STATIC, _VARNISH) else ''}/{picture.entry.path}"
 
 
 def _get(path: str, headers: str = "") -> str:
@@ -139,6 +179,9 @@ def _check_answers(rivals: list[Rival], pictures: list[Stored], key: str) -> Non
                 _STATIC: client.get(f"{other}/static/{path}"),
                 _CACHED: client.get(f"{other}/{path}"),
             }
+            for name in ports.keys() & {_VARNISH, _DISKCACHE}:
+                client.get(at := f"http://127.0.0.1:{ports[name]}{_path(name, picture)}")
+                answers[name] = client.get(at)
             for name, answer in answers.items():
                 if answer.status_code != httpx.codes.OK or answer.content != picture.image:
                     message = (
@@ -146,8 +189,11 @@ def _check_answers(rivals: list[Rival], pictures: list[Stored], key: str) -> Non
                     )
                     raise BenchmarkFailed(message)
             hits = [answers[name].headers.get("x-cache-status") for name in (_GET, _POST, _PUBLIC)]
-            if {*hits, answers[_CACHED].headers.get("x-proxy-cache")} != {"HIT"}:
-                message = f"not all of {hits} and nginx's cache were hits"
+            hits.append(answers[_CACHED].headers.get("x-proxy-cache"))
+            if _VARNISH in answers:
+                hits.append(answers[_VARNISH].headers.get("x-varnish-cache"))
+            if set(hits) != {"HIT"}:
+                message = f"not all were hits, in Calotype, nginx's cache and Varnish: {hits}"
                 raise BenchmarkFailed(message)
 
 
@@ -180,3 +226,17 @@ def _print_table(rivals: list[Rival], taken: list[list[Round]], seconds: int) ->
 
 def _ratio(rounds: tuple[Round, ...], others: tuple[Round, ...]) -> float:
     return statistics.median(one.per_s / other.per_s for one, other in zip(rounds, others, strict=True))
+
+
+def _print_in_process(folder: Path, pictures: list[Stored]) -> None:
+    """Print what opening a picture costs without any HTTP, in this process and on whichever core it has."""
+    paths = [f"/{picture.entry.path}" for picture in pictures]
+    theirs = diskcached.seconds_a_get(folder / "diskcache", paths, _OPENED)
+    from_ram, from_disk = (
+        seconds_an_open(folder / "data", [picture.entry for picture in pictures], _OPENED, hot_bytes)
+        for hot_bytes in (2**28, 0)
+    )
+    print(
+        f"In process, {SIZES[-1] // 1000} kB: python-diskcache's get {theirs * 1e6:.1f} µs; Calotype's open"
+    )
+    print(f"{from_ram * 1e6:.1f} µs from memory, {from_disk * 1e6:.1f} µs with no byte kept in memory.")

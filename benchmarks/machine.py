@@ -10,22 +10,31 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.faults import BenchmarkFailed
+from benchmarks.faults import BenchmarkFailed, ToolMissing
 
 _STOP_WITHIN_S = 10.0
 _LISTENS_WITHIN_S = 20.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One that runs."""
+
+    port: int
+    pids: list[int]
+
+
 def find_program(name: str, package: str) -> str:
-    """Return the path of a program. Raises BenchmarkFailed with the command that installs it."""
+    """Return the path of a program. Raises ToolMissing with the command that installs it."""
     # Distributions keep servers in sbin, which is not on every user's PATH.
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
     if found is None:
         message = f"{name} is missing; install it with: apt-get install {package} (or run: make setup-dev)"
-        raise BenchmarkFailed(message)
+        raise ToolMissing(message)
     return found
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import family, find_program, free_port, pinned, running, wait_for
+from benchmarks.machine import Server, family, find_program, free_port, pinned, running, wait_for
 
 # What its manual recommends for both: one system call for head and file, files that stay open,
 # connections that stay open, no log.
@@ -41,16 +40,8 @@ http {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Nginx:
-    """One that runs."""
-
-    port: int
-    pids: list[int]
-
-
 @contextlib.contextmanager
-def serving(folder: Path, locations: str, extra: str = "", core: set[int] | None = None) -> Iterator[Nginx]:
+def serving(folder: Path, locations: str, extra: str = "", core: set[int] | None = None) -> Iterator[Server]:
     """Run nginx with these locations until we leave; folder is for its own files."""
     program, port = find_program("nginx", "nginx-light"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +56,7 @@ def serving(folder: Path, locations: str, extra: str = "", core: set[int] | None
         ) as process,
     ):
         wait_for(process, port, log)
-        yield Nginx(port, family(process.pid))
+        yield Server(port, family(process.pid))
 
 
 def static_files(path: str, folder: Path) -> str:

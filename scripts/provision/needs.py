@@ -11,7 +11,9 @@ from provision.manuals import MANUALS
 SCRIPTS = ("latin", "cjk", "emoji")
 """What the fonts must be able to draw: pages in these would otherwise be pictured as empty boxes."""
 
-TOOLS = ("nginx", "wrk")
+TOOLS = ("nginx", "varnishd", "wrk")
+SERVICES = {"nginx": ("nginx",), "varnishd": ("varnish", "varnishncsa")}
+"""What a package would start on its own, where systemd runs; we want it as a yardstick only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +97,11 @@ def commands(needs: Iterable[Need], means: Means) -> tuple[Command, ...]:
         if packages:
             argv = (*means.prefix, *_INSTALL[means.manager], *_options(group, means), *packages)
             planned.append(Command(argv=argv, purpose=f"installing {' '.join(packages)}", required=required))
-    if means.systemd and any(need.name == "nginx" for need in needs) and planned:
-        # It was asked for as a yardstick, not as a service on port 80.
-        argv = (*means.prefix, "systemctl", "disable", "--now", "nginx")
-        planned.append(Command(argv=argv, purpose="keeping nginx from running as a service", required=False))
+    services = [service for need in needs for service in SERVICES.get(need.name, ())]
+    if means.systemd and services and planned:
+        argv = (*means.prefix, "systemctl", "disable", "--now", *services)
+        purpose = f"keeping {' and '.join(services)} from running as a service"
+        planned.append(Command(argv=argv, purpose=purpose, required=False))
     return tuple(planned)
 
 
@@ -303,6 +306,19 @@ _TOOLS: Mapping[str, Need] = {
             "pacman": ("nginx",),
             "apk": ("nginx",),
             "brew": ("nginx",),
+        },
+        required=False,
+    ),
+    "varnishd": Need(
+        name="varnishd",
+        what="Varnish, another yardstick for hits",
+        without="`make bench` leaves it out",
+        packages={
+            "apt": ("varnish",),
+            "dnf": ("varnish",),
+            "pacman": ("varnish",),
+            "apk": ("varnish",),
+            "brew": ("varnish",),
         },
         required=False,
     ),

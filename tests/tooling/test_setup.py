@@ -33,7 +33,7 @@ COMPLETE = Machine(
     ensurepip=True,
     browser="/usr/lib/chromium/chromium-headless-shell",
     fonts=frozenset({"latin", "cjk", "emoji"}),
-    tools=frozenset({"nginx", "wrk"}),
+    tools=frozenset({"nginx", "varnishd", "wrk"}),
     manuals=frozenset(manual.name for manual in MANUALS),
 )
 BARE = Machine(ensurepip=False, browser=None, fonts=frozenset(), tools=frozenset(), manuals=frozenset())
@@ -48,6 +48,7 @@ BOOKWORM = frozenset(
         "fonts-noto-color-emoji",
         "nginx",
         "nginx-light",
+        "varnish",
         "wrk",
         "python3-doc",
         "python3.11-doc",
@@ -86,7 +87,7 @@ def test_running_needs_no_yardsticks_and_no_manuals():
 
 
 def test_developing_needs_them_too():
-    assert names(needs_of(BARE, dev=True)) > {"nginx", "wrk", *COMPLETE.manuals}
+    assert names(needs_of(BARE, dev=True)) > {"nginx", "varnishd", "wrk", *COMPLETE.manuals}
 
 
 def test_a_missing_font_is_a_warning_and_a_missing_browser_is_not():
@@ -198,12 +199,12 @@ def test_an_unknown_system_is_told_to_do_it_by_hand():
     assert "by hand" in remedy(needs, means)
 
 
-def test_nginx_is_kept_from_serving_where_systemd_would_start_it():
+def test_yardsticks_are_kept_from_serving_where_systemd_would_start_it():
     needs = needs_of(replace(COMPLETE, tools=frozenset()), dev=True)
 
     *_, last = commands(needs, replace(WITH_SUDO, systemd=True))
 
-    assert last.argv == ("sudo", "-n", "systemctl", "disable", "--now", "nginx")
+    assert last.argv == ("sudo", "-n", "systemctl", "disable", "--now", "nginx", "varnish", "varnishncsa")
 
 
 # What is read from the system
