@@ -51,6 +51,7 @@ from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from tests.support.builders import HERE, THERE, a_request
 from tests.support.clock import NOON, HandClock
+from tests.support.counters import miscounted
 from tests.support.pictures import a_capture, a_png
 
 URLS = ["https://example.com/a", "https://example.com/b/c", "http://www.example.com/a"]
@@ -326,6 +327,8 @@ class Model:
 
     def committed(self, intent: Intent | None, result: object, connection: Any) -> None:
         """Follow a write that has just been done, in the order of commits."""
+        if told := miscounted(connection):
+            self.complain(f"counters of URLs are wrong: {told}")
         match intent:
             case Storing(entry):
                 self._stored(entry, result)

@@ -120,6 +120,20 @@ def test_an_unanchored_pattern_looks_everywhere_and_asks(pattern):
     assert not scan.exact
 
 
+@pytest.mark.parametrize(
+    ("pattern", "needle"),
+    [
+        ("https://*/pricing/*", "pricing"),
+        ("*/blog/*.html", ".html"),
+        ("*mysite.com/a*", "mysite.com"),
+        ("*://*:*", ""),
+        ("https://mysite.com/*/draft?x=*", "draft"),
+    ],
+)
+def test_a_pattern_that_asks_says_what_to_look_for_first(pattern, needle):
+    assert UrlGlob(pattern).plan().needle == needle
+
+
 def assert_plan_finds_all(glob):
     """Check the plan of glob against asking every URL of the crowd."""
     scan = glob.plan()
@@ -128,6 +142,7 @@ def assert_plan_finds_all(glob):
 
     assert [key for key in found if glob.matches_key(key)] == matching
     assert not scan.exact or found == matching
+    assert all(scan.needle in key or scan.needle[::-1] in key for key in matching)
     assert all(low < high for low, high in scan.ranges) or scan.ranges == (("", ""),)
     assert all(end <= start for (_, end), (start, _) in pairwise(scan.ranges))
     return scan

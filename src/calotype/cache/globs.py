@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, replace
 from dataclasses import field as derived
 
 import ada_url
@@ -56,6 +56,8 @@ class Scan:
     """Ascending and disjoint; no match lies outside. Never none: one may hold nothing."""
     exact: bool
     """Whether all that lies in the ranges matches, so that none of it needs to be asked."""
+    needle: str = ""
+    """Some text that every match has in it, forwards or backwards; "" if none is known."""
 
     @property
     def names_single_texts(self) -> bool:
@@ -155,7 +157,7 @@ class _WholeUrl:
         return self.url.matches(url_of_key(ukey))
 
     def plan(self) -> Scan:
-        return Scan((_EVERY_KEY,), exact=False)
+        return Scan((_EVERY_KEY,), exact=False, needle=_needle(self.url.tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class _ByComponent:
 
     def plan(self) -> Scan:
         host_backwards = self.host.tokens[::-1]
-        return _scan(Wildcards(f"{host_backwards}/{origin}{self.rest.tokens}") for origin in self._origins())
+        scan = _scan(Wildcards(f"{host_backwards}/{origin}{self.rest.tokens}") for origin in self._origins())
+        return replace(scan, needle=_needle(self.rest.tokens))
 
     def _origins(self) -> Iterator[str]:
         """Yield what may stand in a matching key between host and rest, as tokens."""
@@ -188,6 +191,11 @@ class _ByComponent:
                 yield scheme
             if self.port is not None and self.port.tokens != DEFAULT_PORTS[scheme]:
                 yield f"{scheme}:{self.port.tokens}"
+
+
+def _needle(tokens: str) -> str:
+    """Return the longest literal run that lies in one component of every match: a key reverses the host."""
+    return max(re.split(f"[{MANY}{ONE}/:]", tokens), key=len)
 
 
 def _scan(globs: Iterable[Wildcards]) -> Scan:

@@ -18,9 +18,15 @@ _TAG_OF_ENTRY = (
     "WHERE et.id = e.id AND e.born_seq < g."
 )
 """Whether some tag of an entry has a mark. Ask only where e.tags is not empty."""
+_BEFORE = (
+    "EXISTS (SELECT 1 FROM before_mark b "
+    "WHERE b.ns = e.ns AND b.soft = {} AND b.seq > e.born_seq AND b.before_ms > e.born_ms)"
+)
+SOFTENED_BEFORE = f"(e.born_seq < n.softened_before_seq AND {_BEFORE.format(1)})"
+"""True of an entry that a soft purge of all that was born before a moment has made stale."""
 SOFTENED = (
     "(e.softened OR e.born_seq < n.softened_seq "
-    "OR e.born_seq < u.softened_seq OR e.born_seq < d.softened_seq "
+    f"OR e.born_seq < u.softened_seq OR e.born_seq < d.softened_seq OR {SOFTENED_BEFORE} "
     f"OR (e.tags <> '' AND EXISTS ({_TAG_OF_ENTRY}softened_seq)))"
 )
 """True of an entry that a soft purge has made stale."""
@@ -34,6 +40,7 @@ ENTRY_FROM = (
 )
 VISIBLE = (
     "e.dead = 0 AND e.born_seq >= n.purged_seq AND e.born_seq >= u.purged_seq AND e.born_seq >= d.purged_seq "
+    f"AND (e.born_seq >= n.before_seq OR NOT {_BEFORE.format(0)}) "
     f"AND (e.tags = '' OR NOT EXISTS ({_TAG_OF_ENTRY}purged_seq))"
 )
 """True of an entry that no purge has taken: what was born before a mark is gone."""

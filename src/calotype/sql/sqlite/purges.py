@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from calotype.cache.entry import CacheEntry, Namespace, Seq
@@ -18,22 +16,17 @@ from calotype.sql.rows import (
     ENTRY_COLUMNS,
     ENTRY_FROM,
     SOFTENED,
+    SOFTENED_BEFORE,
     VISIBLE,
     entry_of,
     filter_text,
     ns_number,
 )
+from calotype.sql.sqlite import marks
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.leases import forget_failures
 from calotype.sql.sqlite.outbox import remove_entries
-from calotype.sql.sqlite.selection import (
-    Selection,
-    count_entries,
-    mark_one_by_one,
-    named,
-    ranges,
-    select_entries,
-)
+from calotype.sql.sqlite.selection import Selection, named, select_entries
 from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, records_since, trim
 
 DELETED_AT_ONCE = 500
@@ -44,24 +37,14 @@ _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """How something is marked: what was born before it is meant."""
-
-    seq: str
-    """Column of ns, url, dir and tag."""
-    entry: str
-    """Column of entry, for single ones."""
-    marked: str
-    """True of an entry that has such a mark."""
-
-
-_HARD_MARK = _Mark("purged_seq", "dead", "e.dead")
-_SOFT_MARK = _Mark("softened_seq", "softened", SOFTENED)
 _GONE = "e.id, e.blob, e.url_id, e.dir_id"
 _FRESH = (
     f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_FROM} "  # noqa: S608
     f"WHERE e.id = ? AND e.fresh_until > ? AND NOT {SOFTENED}"
+)
+_PASSED = (
+    f"SELECT {_GONE}, e.drop_after > ? AND {VISIBLE}, e.softened = 0 AND {SOFTENED_BEFORE} "  # noqa: S608
+    f"FROM {ENTRY_FROM} WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"
 )
 _DUE = "SELECT cursor, until, started_ms, again FROM sweep"
 
@@ -164,60 +147,27 @@ def _purge(
     counted = {row[0] for row in rows if row[4]}
     all_seen = few or limit is None
     counting = Selection(ns, which, now_ms, only_fresh=soft)
-    count = len(counted) if all_seen else count_entries(connection, counting)
+    count = len(counted) if all_seen else marks.count(connection, counting)
     keys = tuple(key for key in which.keys or () if named(connection, ns, key) in counted)
     purge_id = f"purge_{secrets.token_hex(10)}"
     if not dry_run:
-        swept = few or soft
         if not few:
-            _mark(connection, whenever, which, seq, _SOFT_MARK if soft else _HARD_MARK)
+            mark = marks.SOFT if soft else marks.HARD
+            if marks.put(connection, whenever, seq, mark):
+                begin_pass(connection, now_ms)
         elif soft:
             connection.executemany("UPDATE entry SET softened = 1 WHERE id = ?", [row[:1] for row in rows])
         else:
             remove_entries(connection, [row[:4] for row in rows], now_ms)
-        if not swept:
-            begin_pass(connection, now_ms)
         connection.execute(
             "INSERT INTO purge_log(ns, seq, purge_id, at_ms, filter, counted, actor, swept, soft) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (ns, seq, purge_id, now_ms, filter_text(which), count, by, swept, soft),
+            (ns, seq, purge_id, now_ms, filter_text(which), count, by, few or soft, soft),
         )
     return Purge(
         id=purge_id, seq=Seq(seq), count=count, keys=keys, dry_run=dry_run, soft=soft,
         addressed=which.keys is not None and any(row[5] for row in rows),
     )  # fmt: skip
-
-
-def _mark(
-    connection: sqlite3.Connection, selection: Selection, which: PurgeFilter, seq: int, mark: _Mark
-) -> None:
-    """Put mark on all that is selected, in the cheapest way that says exactly that."""
-    url = which.selective_url
-    if which.is_total:
-        connection.execute(f"UPDATE ns SET {mark.seq} = ? WHERE ns = ?", (seq, selection.ns))  # noqa: S608
-    elif url is not None and which == PurgeFilter(url=url):
-        scan = url.plan()
-        query, parameters = ranges("url", "url_id", "ukey", selection.ns, scan)
-        connection.create_function("url_matches", 1, url.matches_key, deterministic=True)
-        connection.execute(
-            f"UPDATE url SET {mark.seq} = ? WHERE url_id IN ({query}) AND (? OR url_matches(ukey))",  # noqa: S608
-            [seq, *parameters, scan.exact],
-        )
-    elif which.tags is not None and which == PurgeFilter(tags=which.tags):
-        connection.execute(
-            f"UPDATE tag SET {mark.seq} = ? WHERE ns = ? AND tag IN (SELECT value FROM json_each(?))",  # noqa: S608
-            (seq, selection.ns, json.dumps(which.tags)),
-        )
-    else:
-        if which.pattern is not None and which == PurgeFilter(pattern=which.pattern):
-            query, parameters = ranges("dir", "dir_id", "dkey", selection.ns, which.pattern.directories())
-            connection.create_function("covers", 1, which.pattern.covers_directory, deterministic=True)
-            connection.execute(
-                f"UPDATE dir SET {mark.seq} = ? WHERE dir_id IN ({query}) AND covers(dkey)",  # noqa: S608
-                [seq, *parameters],
-            )
-        # Entries of directories that are marked as a whole need none of their own; a hard mark hides them.
-        mark_one_by_one(connection, selection, mark.entry, unless=mark.marked)
 
 
 def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
@@ -251,13 +201,11 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     cursor, until, _, again = due
     if cursor >= until:
         return Swept(0, tuple(blobs), more=more_to_trim or len(blobs) == _SWEEP_CHUNK)
-    rows = connection.execute(
-        f"SELECT {_GONE}, e.drop_after > ? AND {VISIBLE} FROM {ENTRY_FROM} "  # noqa: S608
-        "WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
-        (now_ms, cursor, until, _SWEEP_CHUNK),
-    ).fetchall()
+    rows = connection.execute(_PASSED, (now_ms, cursor, until, _SWEEP_CHUNK)).fetchall()
     gone = [row[:4] for row in rows if not row[4]]
     remove_entries(connection, gone, now_ms)
+    stale = [row[:1] for row in rows if row[4] and row[5]]
+    connection.executemany("UPDATE entry SET softened = 1 WHERE id = ?", stale)
     reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
     if reached >= until and again:
         reached, until = 0, again
@@ -266,5 +214,6 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
         connection.execute("UPDATE sweep SET cursor = ?", (reached,))
     if reached >= until:
         mark_swept(connection)
+        marks.take_back(connection)
     more = more_to_trim or reached < until or len(blobs) == _SWEEP_CHUNK
     return Swept(len(gone), tuple(blobs), more=more)
