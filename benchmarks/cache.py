@@ -42,11 +42,12 @@ class Figures:
 
     taken: dict[str, float] = field(default_factory=dict)
 
-    def note(self, name: str, value: float, unit: str, target: str = "") -> None:
-        """Print a line, and remember it."""
+    def note(self, name: str, value: float, unit: str, told: str = "", cpu_s: float | None = None) -> None:
+        """Print a line, and remember it; processor time is what neighbours lengthen least."""
         self.taken[name] = value
         shown = f"{value:,.0f}" if value >= 1000 else f"{value:,.2f}"
-        print(f"{name:66}{shown:>12} {unit:10}{target}", flush=True)
+        cpu = "" if cpu_s is None else f"{cpu_s * 1000:,.1f} CPU"
+        print(f"{name:62}{shown:>10} {unit:7}{cpu:>15}  {told}", flush=True)
 
 
 def run(rounds: int, seconds: int) -> None:
@@ -70,7 +71,9 @@ async def measure(folder: Path, bulk: Bulk, figures: Figures) -> None:
     size = (folder / "index.db").stat().st_size
     print(f"\nIndex of {bulk.entries:,} entries; load of the machine {os.getloadavg()[0]:.1f}")
     figures.note("size of the index, an entry", size / bulk.entries, "bytes")
-    for steps in (_reads, _by_url, _by_moment, _combined, _all):
+    for steps in (
+        _reads, _by_url, _before_few, _before_half, _keys_and_host, _host_and_paths, _paths, _all,
+    ):  # fmt: skip
         with Copy(folder) as path:
             began = time.perf_counter()
             at_work = AtWork(Database(SqliteSettings(path=path)), bulk, figures)
@@ -96,29 +99,31 @@ class AtWork:
 
     async def purge(self, name: str, which: PurgeFilter, target: str = "") -> None:
         """Measure a purge, and before it the same as a dry run; both must count alike."""
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         told = (await self._purge(which, dry_run=True)).count
-        self.figures.note(f"{name}, dry run", _ms(began), "ms", f"{told:,} entries")
-        began = time.perf_counter()
+        used = time.process_time() - used
+        self.figures.note(f"{name}, dry run", _ms(began), "ms", f"{told:,} entries", used)
+        began, used = time.perf_counter(), time.process_time()
         done = (await self._purge(which)).count
-        took_ms = _ms(began)
+        took_ms, used = _ms(began), time.process_time() - used
         if not done or told != done:
             raise BenchmarkFailed(f"{name}: {told} were to go, and {done} went")
-        self.figures.note(name, took_ms, "ms", " ".join([f"{done:,} entries", target]))
+        self.figures.note(name, took_ms, "ms", f"{done:,} entries {target}", used)
 
     async def _purge(self, which: PurgeFilter, *, dry_run: bool = False) -> Purge:
         return await self.purges.purge(HERE, which, self.bulk.now(), by="benchmark", dry_run=dry_run)
 
     async def several(self, name: str, filters: Sequence[PurgeFilter], target: str = "") -> None:
         """Measure like purges of different entries."""
-        took, done = [], 0
+        took, done, used = [], 0, time.process_time()
         for which in filters:
             began = time.perf_counter()
             done = (await self._purge(which)).count
             took.append(_ms(began))
             if not done:
                 raise BenchmarkFailed(f"{name}: none went")
-        self.figures.note(f"{name}, p50", statistics.median(took), "ms", f"{done:,} entries {target}")
+        used = (time.process_time() - used) / len(took)
+        self.figures.note(f"{name}, p50", statistics.median(took), "ms", f"{done:,} entries {target}", used)
         self.figures.note(f"{name}, slowest of {len(took)}", max(took), "ms")
 
     async def store(self) -> None:
@@ -130,7 +135,7 @@ class AtWork:
     async def sweep(self, name: str) -> None:
         """Measure the sweep for a while."""
         gone = 0
-        longest, began = 0.0, time.perf_counter()
+        longest, began, used = 0.0, time.perf_counter(), time.process_time()
         while time.perf_counter() - began < _SWEEP_FOR_S:
             chunk_began = time.perf_counter()
             swept = await self.purges.sweep(self.bulk.now())
@@ -141,8 +146,9 @@ class AtWork:
                 break
         took_s = time.perf_counter() - began
         (looked,) = cast("tuple[int]", self.database.read_one("SELECT cursor FROM sweep"))
-        self.figures.note(f"sweep {name}: looked at", looked / took_s, "rows/s")
-        self.figures.note(f"sweep {name}: removed", gone / took_s, "rows/s")
+        used = time.process_time() - used
+        self.figures.note(f"sweep {name}: looked at", looked / took_s, "rows/s", f"{looked:,}", used)
+        self.figures.note(f"sweep {name}: removed", gone / took_s, "rows/s", f"{gone:,}")
         self.figures.note(f"sweep {name}: the writer is held at most", longest, "ms")
 
 
@@ -171,7 +177,7 @@ async def _reads(work: AtWork) -> None:
 async def _spread(
     work: AtWork, name: str, step: Callable[[int], Awaitable[object]], times: int, target: str = ""
 ) -> None:
-    took = []
+    took, used = [], time.process_time()
     for at in range(times):
         began = time.perf_counter()
         found = await step(at)
@@ -179,7 +185,8 @@ async def _spread(
         if not found:
             raise BenchmarkFailed(f"{name}: nothing was found")
     took.sort()
-    work.figures.note(f"{name}, p50", took[len(took) // 2], "µs", target)
+    used = (time.process_time() - used) / times
+    work.figures.note(f"{name}, p50", took[len(took) // 2], "µs", target, used)
     work.figures.note(f"{name}, p99", took[len(took) * 99 // 100], "µs")
 
 
@@ -225,34 +232,43 @@ async def _beside_stores(work: AtWork, name: str, which: PurgeFilter) -> None:
     work.figures.note("  longest look-up meanwhile", slowest_find, "ms")
 
 
-async def _by_moment(work: AtWork) -> None:
-    bulk = work.bulk
-    few, half = (from_ms(bulk.born_ms(number)) for number in (bulk.entries // 1000, bulk.entries // 2))
+async def _before_few(work: AtWork) -> None:
+    few = from_ms(work.bulk.born_ms(work.bulk.entries // 1000))
     await work.purge("purge before a moment, a thousandth", PurgeFilter(before=few))
-    await work.purge("purge before a moment, half", PurgeFilter(before=half))
-    await work.sweep("after these")
 
 
-async def _combined(work: AtWork) -> None:
+async def _before_half(work: AtWork) -> None:
+    await work.purge("purge before a moment, half", PurgeFilter(before=_half(work.bulk)))
+    await work.sweep("after it")
+
+
+async def _keys_and_host(work: AtWork) -> None:
     bulk = work.bulk
-    half = from_ms(bulk.born_ms(bulk.entries // 2))
     keys = tuple(bulk.key(number * 7 + 1) for number in range(_MANY_KEYS))
     await work.purge(f"purge of {_MANY_KEYS} keys", PurgeFilter(keys=keys))
-    both = PurgeFilter(url=_host("big0").url, before=half)
+    both = PurgeFilter(url=_host("big0").url, before=_half(bulk))
     await work.purge("purge of a big host before a moment", both)
-    days = PurgeFilter(url=_host("big1").url, pattern=PathGlob(f"{_month(bulk.now())}*"))
-    await work.purge("purge of a big host with a path pattern", days)
-    day = bulk.now() - timedelta(days=10)
+    # With the sweep after that one under way, what is left has to be asked of every row.
+    await work.purge("purge before a moment, half, while a sweep is due", PurgeFilter(before=_half(bulk)))
+
+
+async def _host_and_paths(work: AtWork) -> None:
+    month = PathGlob(f"screenshots/{work.bulk.now():%Y/%m}/*")
+    await work.purge("purge of a big host's paths", PurgeFilter(url=_host("big1").url, pattern=month))
+
+
+async def _paths(work: AtWork) -> None:
+    day = work.bulk.now() - timedelta(days=10)
     await work.purge("purge of a day's paths", PurgeFilter(pattern=PathGlob(f"screenshots/{day:%Y/%m/%d}/*")))
-
-
-def _month(moment: datetime) -> str:
-    return f"screenshots/{moment:%Y/%m}/"
 
 
 async def _all(work: AtWork) -> None:
     await work.purge("purge of all", PurgeFilter(everything=True))
-    await work.sweep("after it")
+    await work.sweep("after all of it")
+
+
+def _half(bulk: Bulk) -> datetime:
+    return from_ms(bulk.born_ms(bulk.entries // 2))
 
 
 def _ms(began: float) -> float:
