@@ -554,3 +554,16 @@ async def test_a_soft_purge_of_whole_days_marks_the_days_and_no_entry(adapters, 
         assert found.softened
     marked = "SELECT count(*) FROM entry WHERE softened"
     assert adapters.index._database.read_one(marked) == (0,)
+
+
+async def test_a_sweep_that_takes_too_long_stops_after_a_slice_and_goes_on_from_there(adapters, monkeypatch):
+    monkeypatch.setattr(sqlite_purges, "DELETED_AT_ONCE", 0)
+    monkeypatch.setattr(sqlite_purges, "_SWEEP_S", -1.0)
+    await adapters.keep_many(pages(120))
+    await adapters.purge(EVERYTHING)
+    lasting = await adapters.keep_many(pages(3, keys="later"))
+
+    swept = [await adapters.purges.sweep(adapters.clock()) for _ in range(3)]
+    assert [one.entries for one in swept] == [50, 50, 20]
+    assert [one.more for one in swept[:2]] == [True, True]
+    assert all(await adapters.has(*lasting))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from calotype.cache.entry import CacheEntry, Namespace, Seq
 from calotype.cache.errors import EntryNotFound, PreconditionFailed
@@ -33,6 +35,10 @@ DELETED_AT_ONCE = 500
 """Up to so many entries are deleted in the purge itself; beyond, deleting costs ten times a mark."""
 _SWEEP_CHUNK = 500
 """Rows looked at in one transaction, so that the writer is never held for long."""
+_SWEEP_SLICE = 50
+"""Rows between two looks at the time."""
+_SWEEP_S = 0.05
+"""How long a sweep may hold the writer, but for its last slice."""
 _SWEEP_EVERY_MS = 3_600_000
 """A pass begins this long after the one before even without a purge, for what has expired."""
 
@@ -202,11 +208,8 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     if cursor >= until:
         return Swept(0, tuple(blobs), more=more_to_trim or len(blobs) == _SWEEP_CHUNK)
     rows = connection.execute(_PASSED, (now_ms, cursor, until, _SWEEP_CHUNK)).fetchall()
-    gone = [row[:4] for row in rows if not row[4]]
-    remove_entries(connection, gone, now_ms)
-    stale = [row[:1] for row in rows if row[4] and row[5]]
-    connection.executemany("UPDATE entry SET softened = 1 WHERE id = ?", stale)
-    reached = rows[-1][0] if len(rows) == _SWEEP_CHUNK else until
+    passed, taken = _pass_over(connection, rows, now_ms)
+    reached = rows[passed - 1][0] if passed < len(rows) or len(rows) == _SWEEP_CHUNK else until
     if reached >= until and again:
         reached, until = 0, again
         connection.execute("UPDATE sweep SET cursor = 0, until = again, again = 0")
@@ -216,4 +219,22 @@ def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
         mark_swept(connection)
         marks.take_back(connection)
     more = more_to_trim or reached < until or len(blobs) == _SWEEP_CHUNK
-    return Swept(len(gone), tuple(blobs), more=more)
+    return Swept(taken, tuple(blobs), more=more)
+
+
+def _pass_over(
+    connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]], now_ms: int
+) -> tuple[int, int]:
+    """Remove what is gone of rows of _PASSED, for _SWEEP_S at most; return how many were passed, and taken.
+
+    Taking a row costs a hundred times what passing one does, so a number of rows alone bounds nothing.
+    """
+    end, passed, taken = time.monotonic() + _SWEEP_S, 0, 0
+    while passed < len(rows) and (passed == 0 or time.monotonic() < end):
+        some = rows[passed : passed + _SWEEP_SLICE]
+        gone = [row[:4] for row in some if not row[4]]
+        remove_entries(connection, gone, now_ms)
+        stale = [row[:1] for row in some if row[4] and row[5]]
+        connection.executemany("UPDATE entry SET softened = 1 WHERE id = ?", stale)
+        passed, taken = passed + len(some), taken + len(gone)
+    return passed, taken
