@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calotype.capture.errors import CaptureError, InvalidRequest, PageNotFound, TargetRefused
-from calotype.capture.verdict import FailOn, Verdict, parse_fail_on
+from calotype.capture.verdict import DEFAULT_FAIL_ON, FailOn, Verdict, parse_fail_on
 
 PAGE = "https://example.com/"
 
@@ -67,3 +67,10 @@ def test_a_rule_that_is_none_is_refused(word):
     assert told.value.field == "fail_on"
     assert "http_5xx" in told.value.remedy
     assert len(str(told.value)) < 200
+
+
+def test_rules_no_worse_than_a_verdict_are_its_own_and_those_of_the_default_ones_that_it_keeps():
+    lenient, good, gone = FailOn(("http_418",)), Verdict(http_status=200), Verdict(http_status=404)
+
+    assert lenient.no_worse_than(good).rules == ("http_418", *DEFAULT_FAIL_ON)
+    assert lenient.no_worse_than(gone).rules == ("http_418", "http_410", "http_5xx")

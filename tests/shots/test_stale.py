@@ -91,6 +91,23 @@ class TestWhileRevalidating:
 
         assert (await studio.take(URL)).opened.data == a_png(2)
 
+    async def test_whoever_asked_a_good_picture_does_not_give_way_to_a_broken_page(self, studio, clock):
+        await studio.take(URL, ttl_s=60, swr_s=3600)
+        clock.advance(seconds=60)
+        studio.renderer.http_status = 503
+        await studio.take(URL, fail_on=())
+        await settled(studio)
+        assert (await studio.take(URL)).opened.data == a_png(0)
+
+    async def test_a_picture_of_a_broken_page_may_give_way_to_another_one(self, studio, clock):
+        studio.renderer.http_status = 503
+        await studio.take(URL, ttl_s=60, swr_s=3600)
+        clock.advance(seconds=60)
+        await studio.take(URL)
+        await settled(studio)
+
+        assert (await studio.take(URL)).opened.data == a_png(1)
+
     async def test_the_window_ends_and_then_the_caller_waits(self, studio, clock):
         await studio.take(URL, ttl_s=60, swr_s=60)
         clock.advance(seconds=120)
@@ -244,6 +261,20 @@ class TestInCaseOfAnError:
 
         with pytest.raises(NavigationFailed):
             await studio.take(URL, **wish)
+
+    async def test_a_hit_that_expires_while_a_stricter_caller_asks_in_vain_is_judged_by_its_rules(
+        self, studio, clock, renderer
+    ):
+        await studio.take(URL, ttl_s=60, sie_s=3600)
+        await renderer.began.acquire()
+        clock.advance(seconds=60)
+        renderer.hold()
+        asking = studio.taking(URL, fail_on=("http_5xx",))
+        await renderer.began.acquire()
+        renderer.failing = DOWN
+        renderer.release()
+
+        assert story(await asking) == SIE
 
     async def test_nothing_that_was_purged_comes_back(self, studio, clock):
         await studio.take(URL, ttl_s=60)

@@ -39,6 +39,11 @@ class FailOn:
         exact, kind = f"http_{verdict.http_status}", f"http_{verdict.http_status // 100}xx"
         return next((rule for rule in self.rules if rule in (exact, kind)), None)
 
+    def no_worse_than(self, verdict: Verdict) -> FailOn:
+        """Return these rules, and of the default ones those that verdict keeps."""
+        kept = [rule for rule in DEFAULT_FAIL_ON if FailOn((rule,)).broken_rule(verdict) is None]
+        return FailOn(tuple(dict.fromkeys((*self.rules, *kept))))
+
     def error(self, url: str, verdict: Verdict) -> TargetRefused | None:
         """Return the error that verdict amounts to, or None. url goes into the message."""
         rule = self.broken_rule(verdict)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from calotype.cache.early import EarlyRefresh
-from calotype.cache.entry import Birth, Namespace, Seq
+from calotype.cache.entry import Birth, CacheEntry, Namespace, Seq
 from calotype.cache.errors import NotCached, StoreUnavailable
 from calotype.cache.failure import Failure, failure_of, verdict_failure
 from calotype.cache.fill import Fills
@@ -51,8 +51,6 @@ class _Ask:
     """The browser must be asked."""
 
     why: Forward
-    has_fallback: bool = False
-    """Whether there is something to serve if it fails."""
 
 
 class Shots:
@@ -113,7 +111,8 @@ class Shots:
             last_good = None
             # Without the index there is none; the page has failed, and is not asked once more for that.
             with contextlib.suppress(StoreUnavailable):
-                last_good = await self._last_good(asked, origin, ask, exc) if ask.has_fallback else None
+                if asked.wishes.may_hit(self._policy):
+                    last_good = await self._last_good(asked, origin, ask, exc)
             if last_good is None:
                 raise
             _log.info("served the last good picture: %s", exc)
@@ -151,8 +150,8 @@ class Shots:
                 if opened is not None:
                     why = SOFT_PURGED if entry.softened else "swr"
                     return Shot(opened=opened, served=Served.STALE, detail=why)
-            case Miss(expired, fallback):
-                return _Ask(Forward.EXPIRED if expired else Forward.MISS, fallback is not None)
+            case Miss(expired):
+                return _Ask(Forward.EXPIRED if expired else Forward.MISS)
             case unreachable:
                 assert_never(unreachable)
         return _Ask(Forward.MISS)
@@ -168,13 +167,15 @@ class Shots:
             # This caller's hit must change no tags, neither now nor behind its back.
             origin = replace(origin, tags=entry.tags)
             self._revalidator.schedule(
-                origin.namespace, origin.identity.key, lambda: self._revalidate(asked, origin, entry.birth)
+                origin.namespace, origin.identity.key, lambda: self._revalidate(asked, origin, entry)
             )
 
-    async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: Birth) -> bool:
-        patient = replace(asked, deadline=Deadline.after(asked.capture.budget_ms))
+    async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: CacheEntry) -> bool:
+        # Nobody has asked for it, so whosever hit it comes by, a good picture gives way only to a good one.
+        capture = replace(asked.capture, fail_on=asked.capture.fail_on.no_worse_than(seen.verdict))
+        patient = replace(asked, capture=capture, deadline=Deadline.after(capture.budget_ms))
         arrived = await self._store.head(origin.namespace)
-        return (await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen)).stored
+        return (await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen.birth)).stored
 
     async def _filled(
         self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask, seen: Birth | None = None
