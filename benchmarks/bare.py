@@ -26,7 +26,7 @@ from calotype.render.wait import _SETTLE_JS
 _BELTS = ("--proxy-server", "--proxy-bypass-list", "--host-resolver-rules")
 """Our flags that send the browser through our proxy; it has none here."""
 _PATIENCE_MS = 5000
-_SETTLE = f"({_SETTLE_JS})('viewport', null, {_PATIENCE_MS})"
+_SETTLE = f"({_SETTLE_JS})('viewport', null, {_PATIENCE_MS}, true)"
 
 
 class Bare:

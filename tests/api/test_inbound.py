@@ -38,6 +38,39 @@ _FLAT_AND_NESTED = [
     ({"timeout": 5000}, {"wait": {"timeout": 5000}}),
     # Browser
     ({"dark_mode": True}, {"browser": {"dark_mode": True}}),
+    ({"reduced_motion": True}, {"browser": {"reduced_motion": True}}),
+    ({"media_type": "print"}, {"browser": {"media": "print"}}),
+    ({"user_agent": "a"}, {"browser": {"user_agent": "a"}}),
+    ({"timezone": "UTC"}, {"browser": {"timezone": "UTC"}}),
+    ({"locale": "de"}, {"browser": {"locale": "de"}}),
+    ({"geolocation": {"latitude": 1}}, {"browser": {"geolocation": {"latitude": 1}}}),
+    # Block
+    ({"block_ads": True}, {"block": {"ads": True}}),
+    ({"block_cookies": True}, {"block": {"cookie_banners": True}}),
+    ({"block_cookie_banners": True}, {"block": {"cookie_banners": True}}),
+    ({"block_urls": ["a*"]}, {"block": {"requests": ["a*"]}}),
+    ({"block_resources": ["font"]}, {"block": {"resources": ["font"]}}),
+    # Page
+    ({"inject_script": "a()"}, {"page": {"scripts": ["a()"]}}),
+    ({"inject_style": "a{}"}, {"page": {"styles": ["a{}"]}}),
+    ({"click": "#a"}, {"page": {"click": "#a"}}),
+    ({"hide": ["#a"]}, {"page": {"hide": ["#a"]}}),
+    ({"remove": ["#a"]}, {"page": {"remove": ["#a"]}}),
+    ({"scroll_to": "#a"}, {"page": {"scroll_to": "#a"}}),
+    # Network
+    ({"headers": {"a": "b"}}, {"network": {"headers": {"a": "b"}}}),
+    ({"cookies": [{"name": "a", "value": "b"}]}, {"network": {"cookies": [{"name": "a", "value": "b"}]}}),
+    ({"bypass_csp": True}, {"network": {"bypass_csp": True}}),
+    ({"auth_bearer": "t"}, {"network": {"auth": {"type": "bearer", "token": "t"}}}),
+    (
+        {"auth_basic": {"username": "u", "password": "p"}},
+        {"network": {"auth": {"type": "basic", "username": "u", "password": "p"}}},
+    ),
+    # More of wait and output
+    ({"wait_for_function": "f"}, {"wait": {"for_function": "f"}}),
+    ({"freeze": False}, {"capture": {"freeze": False}}),
+    ({"output_width": 9}, {"output": {"width": 9}}),
+    ({"output_fit": "cover"}, {"output": {"fit": "cover"}}),
     # Cache
     ({"cache_ttl": 60}, {"cache": {"ttl": 60}}),
     ({"cache_refresh": True}, {"cache": {"refresh": True}}),
@@ -207,3 +240,39 @@ class TestQueries:
 
     def test_an_unknown_name_is_passed_on(self):
         assert query("sparkle=1") == {"sparkle": "1"}
+
+
+@pytest.mark.parametrize(
+    ("query", "result"),
+    [
+        (
+            "geolocation_latitude=47.5&geolocation_longitude=8",
+            {"browser": {"geolocation": {"latitude": 47.5, "longitude": 8}}},
+        ),
+        (
+            "auth_basic_username=u&auth_basic_password=p",
+            {"network": {"auth": {"type": "basic", "username": "u", "password": "p"}}},
+        ),
+        (
+            "clip_x=1&clip_y=2&clip_width=3&clip_height=4",
+            {"capture": {"clip": {"x": 1, "y": 2, "width": 3, "height": 4}}},
+        ),
+        (
+            "pdf_paper_size=a5&pdf_landscape&pdf_scale=0.5&pdf_margin_top=1cm",
+            {"pdf": {"paper_size": "a5", "landscape": True, "scale": 0.5, "margin_top": "1cm"}},
+        ),
+        ("block_urls=a*&block_urls=b*", {"block": {"requests": ["a*", "b*"]}}),
+        ("hide[]=%23a&hide[]=%23b", {"page": {"hide": ["#a", "#b"]}}),
+        ("block_resources=font,media", {"block": {"resources": ["font", "media"]}}),
+        ("inject_script=a(1,2)", {"page": {"scripts": ["a(1,2)"]}}),
+        ("freeze=false", {"capture": {"freeze": False}}),
+    ],
+)
+def test_fields_of_objects_have_flat_names_in_a_query(query, result):
+    assert from_query(parse_qsl(query, keep_blank_values=True)) == result
+
+
+def test_of_two_kinds_of_credentials_the_first_counts():
+    both = {"auth_bearer": "t", "auth_basic": {"username": "u", "password": "p"}}
+
+    assert nested(both)["network"] == {"auth": {"type": "basic", "username": "u", "password": "p"}}

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from calotype.api.dialects import inbound
 from calotype.cache.entry import CacheKey, check_address, id_in_address
 from calotype.cache.key import KeyMaker, canonical, check_custom_key
+from calotype.capture.emulation import Emulation
 from calotype.capture.errors import InvalidRequest
-from calotype.capture.negative import Emulation, HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
+from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.capture.parse import parse_capture
 from calotype.capture.request import CaptureRequest

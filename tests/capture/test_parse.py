@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calotype.capture.emulation import Emulation
 from calotype.capture.errors import InvalidRequest, InvalidUrl, MissingParameter
-from calotype.capture.negative import Emulation, HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
+from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.capture.parse import DEFAULT_BUDGET_MS, MAX_HTML_BYTES, parse_capture
 from calotype.capture.request import CaptureRequest

@@ -42,10 +42,13 @@ def test_a_picture_of_nothing(tmp_path, source, stdin, message):
 
 
 def test_a_picture_in_a_format_that_its_name_does_not_say(tmp_path):
-    failed = calotype("take", "https://example.com/", "-o", str(tmp_path / "out.pdf"))
+    failed = calotype("take", "https://example.com/", "-o", str(tmp_path / "out.gif"))
 
     assert failed.returncode == 1
-    assert "--output ends in .pdf; the endings are .png, .jpg, .jpeg, .webp" in failed.stderr.decode()
+    assert (
+        "--output ends in .gif; the endings are .png, .jpg, .jpeg, .webp, .avif, .pdf"
+        in failed.stderr.decode()
+    )
 
 
 @pytest.mark.parametrize("command", [["keys", "list"], ["cache", "ls"], ["cache", "purge", "--all"]])

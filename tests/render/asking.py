@@ -12,7 +12,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from calotype.capture.negative import Emulation, HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
+from calotype.capture.emulation import Emulation
+from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture

@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from calotype.capture.errors import InvalidRequest, NavigationFailed, RenderTimeout
-from calotype.capture.negative import HtmlDocument, WaitUntil
-from calotype.render import wait
+from calotype.capture.negative import HtmlDocument, Negative, WaitUntil
+from calotype.render import intercept
 from calotype.render.cdp import Session
-from calotype.render.page import Page
+from calotype.render.intercept import Interception
 from tests.render.asking import BLUE, FULL_PAGE, GREEN, RED, an_element, box_of, picture, share_of, take
 from tests.site.pages import css
 
@@ -249,12 +249,16 @@ async def test_only_the_first_request_for_a_document_is_answered_with_that_of_th
         def post(self, method, params):
             self.posted.append((method, params["requestId"]))
 
-    page = Page(cast(Session, Script()), "main")
-    hand_over = wait._HandOver(page, "<p>ours")
+    script = Script()
+    interception = Interception(Negative(target=HtmlDocument("<p>ours")), None, "main")
+    interception.hand_over("<p>ours")
+    asked = intercept._Request(url="https://site.example/", headers={})
     for request_id, frame_id in [("1", "inner"), ("2", "main"), ("3", "main")]:
-        hand_over.answer(wait._Paused(request_id=request_id, frame_id=frame_id))
+        paused = intercept._Paused(
+            request_id=request_id, request=asked, frame_id=frame_id, resource_type="Document"
+        )
+        interception._answer(cast(Session, script), paused)
 
-    script = cast(Script, page.session)
     continued, fulfilled = "Fetch.continueRequest", "Fetch.fulfillRequest"
     assert script.posted == [(continued, "1"), (fulfilled, "2"), (continued, "3")]
 

@@ -340,6 +340,11 @@ def vectors(request: Request) -> Reply:
     )
 
 
+def green_css(_: Request) -> Reply:
+    """A style sheet that makes any page green."""
+    return Reply("html, body { background: #0f0 !important; color: #0f0 !important }", media_type="text/css")
+
+
 PAGES: dict[str, Callable[[Request], Reply]] = {
     "/": home,
     "/home": home,
@@ -375,5 +380,6 @@ PAGES: dict[str, Callable[[Request], Reply]] = {
     "/self-reload": self_reload,
     "/hostile": hostile,
     "/vectors": vectors,
+    "/green.css": green_css,
     **{f"/{code}": status for code in (200, 204, 400, 401, 403, 404, 410, 429, 500, 502, 503)},
 }

@@ -18,6 +18,7 @@ from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.cache import Cache
 from calotype.api.captures import Captures
+from calotype.api.catalogue import Catalogue
 from calotype.api.health import Health, healthz
 from calotype.api.hit import HitGate
 from calotype.api.listing import Listing
@@ -70,11 +71,15 @@ def build_router(
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel)
     health = Health(parts.readiness)
     listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
+    catalogue = Catalogue(parts.authenticator)
     routes = [
         _route("/healthz", GET=healthz, HEAD=healthz),
         _route("/readyz", GET=health.ready, HEAD=health.ready),
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
+        _route("/v1/presets", GET=catalogue.presets, HEAD=catalogue.presets),
+        _route("/v1/presets/{preset_id}", GET=catalogue.preset, HEAD=catalogue.preset),
+        _route("/v1/devices", GET=catalogue.devices, HEAD=catalogue.devices),
         _route("/v1/cache", GET=listing.entries, HEAD=listing.entries),
         _route("/v1/cache/purges", GET=listing.purges, HEAD=listing.purges, DELETE=cache.delete),
         _route("/v1/cache/purge/{purge_id}", GET=listing.purge, HEAD=listing.purge, DELETE=cache.delete),

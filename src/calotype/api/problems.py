@@ -75,6 +75,16 @@ class RouteNotFound(CalotypeError):
     code = "not_found"
 
 
+class PresetNotFound(CalotypeError):
+    """No preset of that name."""
+
+    code = "not_found"
+
+    def __init__(self, preset_id: str) -> None:
+        super().__init__("There is no such preset; GET /v1/presets lists them.")
+        self.preset_id = preset_id
+
+
 class MethodNotAllowed(CalotypeError):
     """The route knows other methods; the Allow header names them."""
 
@@ -100,6 +110,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (PageNotFound, _Row(404, "not_found", "target_error")),
     (EntryNotFound, _Row(404, "not_found", "not_found_error")),
     (PurgeNotFound, _Row(404, "not_found", "not_found_error")),
+    (PresetNotFound, _Row(404, "not_found", "not_found_error")),
     (RouteNotFound, _Row(404, "not_found", "not_found_error")),
     (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
     (PreconditionFailed, _Row(412, "invalid_request", "invalid_request_error")),

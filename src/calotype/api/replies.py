@@ -12,16 +12,56 @@ from calotype.cache.entry import CacheEntry
 from calotype.cache.freshness import Hit, classify
 from calotype.cache.purge import LoggedPurge, PurgeFilter
 from calotype.cache.url_key import url_of_key
+from calotype.capture.devices import Device
+from calotype.capture.presets import Preset
 from calotype.clock import iso_seconds
-from calotype.wire.replies import CacheItem, EntryReply, LoggedFilter, LoggedPurgeReply
+from calotype.wire.replies import (
+    CacheItem,
+    DeviceReply,
+    EntryReply,
+    LoggedFilter,
+    LoggedPurgeReply,
+    PresetReply,
+)
 
 _SECOND = timedelta(seconds=1)
+_PRESET_FIELDS = {"width", "height", "scale", "mobile", "format"}
 
 
 def json_reply(reply: msgspec.Struct) -> Response:
     """Return reply as a response that nobody keeps."""
     return Response(
         msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
+    )
+
+
+def json_value(value: object) -> Response:
+    """Return what is the same for every caller, as a response."""
+    return Response(
+        msgspec.json.encode(value), media_type="application/json", headers={"cache-control": "no-store"}
+    )
+
+
+def preset_reply(preset: Preset) -> PresetReply:
+    """Return preset as clients know it: the options that they have fields for, flat."""
+    told: dict[str, object] = {"id": preset.id, "name": preset.name, "description": preset.description}
+    options = {name: value for group in preset.options.values() for name, value in group.items()}
+    told |= {name: value for name, value in options.items() if name in _PRESET_FIELDS}
+    if options.get("mode") == "full_page":
+        told["full_page"] = True
+    return msgspec.convert(told, PresetReply)
+
+
+def device_reply(device: Device) -> DeviceReply:
+    """Return device as clients know it."""
+    return DeviceReply(
+        id=device.id,
+        name=device.name,
+        width=device.width,
+        height=device.height,
+        scale=device.scale,
+        mobile=device.mobile,
+        user_agent=device.user_agent,
     )
 
 

@@ -35,7 +35,7 @@ from calotype.cache.url_key import (
     url_key,
     url_of_key,
 )
-from calotype.cache.wildcards import MANY, ONE, Wildcards, is_wild, read_pattern
+from calotype.capture.wildcards import MANY, ONE, Wildcards, is_wild, read_pattern
 
 KeyRange = tuple[str, str]
 """Half-open: from the first text up to, but without, the second; by code point, which is UTF-8's order."""

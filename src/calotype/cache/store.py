@@ -51,11 +51,13 @@ from calotype.clock import Clock, from_ms, to_ms
 from calotype.faults import Point, reached
 
 _MAGIC = {
-    ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", b""),
-    ImageFormat.JPEG: (b"\xff\xd8\xff", b""),
-    ImageFormat.WEBP: (b"RIFF", b"WEBP"),
+    ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", 0, b""),
+    ImageFormat.JPEG: (b"\xff\xd8\xff", 0, b""),
+    ImageFormat.WEBP: (b"RIFF", 8, b"WEBP"),
+    ImageFormat.AVIF: (b"\0\0\0", 4, b"ftypavif"),
+    ImageFormat.PDF: (b"%PDF-", 0, b""),
 }
-"""How a file of each format begins, and what stands at byte 8."""
+"""How a file of each format begins, and what stands where after that."""
 _NONE = Lifetime(ttl_s=0)
 _log = logging.getLogger("calotype.cache")
 
@@ -364,7 +366,7 @@ class CacheStore:
 
 def _check(opened: OpenEntry) -> None:
     # A cache that keeps half a file serves it for a day; better none.
-    head, at_8 = _MAGIC[opened.entry.format]
-    if not opened.data.startswith(head) or not opened.data.startswith(at_8, 8):
+    head, place, more = _MAGIC[opened.entry.format]
+    if not opened.data.startswith(head) or not opened.data.startswith(more, place):
         message = f"{len(opened.data)} bytes that are no {opened.entry.format} were not stored"
         raise StoreUnavailable(message)

@@ -33,6 +33,7 @@ class Fields:
         self._group = group
         self._prefix = f"{path}." if path else ""
         self._known: set[str] = set()
+        self._inner: list[Fields] = []
 
     def _take(self, name: str) -> object:
         self._known.add(name)
@@ -53,6 +54,35 @@ class Fields:
             return {}
         if not isinstance(value, dict):
             raise self.refuse(name, "it must be an object")
+        return value
+
+    def is_absent(self, name: str) -> bool:
+        """Say whether a field is not there, or null."""
+        return self._take(name) is None
+
+    def adopt(self, inner: Fields) -> None:
+        """Tell of inner's unknown fields as well."""
+        self._inner.append(inner)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Read fields that some clients spell otherwise under our names; ours count first."""
+        renamed = {name: value for name, value in self._group.items() if name not in names}
+        for theirs, ours in names.items():
+            if theirs in self._group and renamed.get(ours) is None:
+                renamed[ours] = self._group[theirs]
+        self._group = renamed
+
+    def objects(self, name: str, max_items: int) -> list[dict[str, object]] | None:
+        """Return a list of objects, or None when the field is absent."""
+        value = self._take(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.refuse(name, "it must be a list of objects")
+        if len(value) > max_items:
+            raise InvalidRequest(
+                self.path(name), f"has {len(value)} items", f"at most {max_items} are allowed"
+            )
         return value
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
@@ -80,6 +110,10 @@ class Fields:
             raise self.refuse(name, f"it must be a number from {low:g} to {high:g}")
         return float(value)
 
+    def optional_number(self, name: str, low: float, high: float) -> float | None:
+        """Return a number between low and high, or None when the field is absent."""
+        return None if self._take(name) is None else self.number(name, low, low, high)
+
     def boolean(self, name: str, *, default: bool) -> bool:
         """Return true or false."""
         value = self._take(name)
@@ -87,6 +121,13 @@ class Fields:
             return default
         if not isinstance(value, bool):
             raise self.refuse(name, "it must be true or false")
+        return value
+
+    def any_of(self, name: str, kinds: tuple[type, ...]) -> object:
+        """Return a value of one of kinds, whatever it says, or None when the field is absent."""
+        value = self._take(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise self.refuse(name, "it is of the wrong kind")
         return value
 
     def raw_text(self, name: str) -> str | None:
@@ -134,4 +175,5 @@ class Fields:
 
     def unknown(self) -> list[str]:
         """Return the paths of the fields that nobody has asked for, in order."""
-        return sorted(self.path(name) for name in self._group if name not in self._known)
+        own = [self.path(name) for name in self._group if name not in self._known]
+        return sorted([*own, *(path for inner in self._inner for path in inner.unknown())])

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from calotype.capture.blocking import Blocking
+from calotype.capture.emulation import Emulation
+from calotype.capture.network import Network
+from calotype.capture.retouch import Retouch
+
 
 @dataclass(frozen=True, slots=True)
 class PageUrl:
@@ -58,16 +63,10 @@ class Wait:
     until: WaitUntil = WaitUntil.LOAD
     selector: str | None = None
     """A CSS selector that must match."""
+    function: str | None = None
+    """A JavaScript expression, or a function, that must give something true."""
     delay_ms: int = 0
     """A pause after all else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emulation:
-    """What the page is told about the browser it runs in."""
-
-    dark_mode: bool = False
-    """prefers-color-scheme: dark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +77,8 @@ class Negative:
     viewport: Viewport = field(default_factory=Viewport)
     wait: Wait = field(default_factory=Wait)
     browser: Emulation = field(default_factory=Emulation)
+    block: Blocking = field(default_factory=Blocking)
+    page: Retouch = field(default_factory=Retouch)
+    network: Network = field(default_factory=Network)
+    freeze: bool = True
+    """Animations, transitions, the caret and videos stand still."""

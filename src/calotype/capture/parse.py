@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from calotype.capture.errors import InvalidRequest, MissingParameter
+from calotype.capture.expand import expand
 from calotype.capture.fields import Fields
-from calotype.capture.negative import (
-    Emulation,
-    HtmlDocument,
-    Negative,
-    PageUrl,
-    Target,
-    Viewport,
-    Wait,
-    WaitUntil,
-)
-from calotype.capture.output import Area, AreaKind, ImageFormat, Output
+from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Target, Viewport, Wait, WaitUntil
+from calotype.capture.parse_browser import MAX_SELECTOR, parse_block, parse_browser, parse_network, parse_page
+from calotype.capture.parse_output import parse_output
 from calotype.capture.request import CaptureRequest
 from calotype.capture.target import parse_page_url
 from calotype.capture.verdict import FailOn, parse_fail_on
@@ -30,7 +23,7 @@ _MAX_SIDE_PX = 8_192
 _MAX_VIEWPORT_PIXELS = 50_000_000
 """Image pixels of a viewport: 200 MB of bitmap in the browser, and as much again while it encodes."""
 _MAX_DELAY_MS = 60_000
-_MAX_SELECTOR = 1_024
+_MAX_FUNCTION = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +44,32 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
     Fields of groups that are read elsewhere (`cache`, `response_type`) are the caller's to
     take out first. Raises InvalidRequest naming the field, the fault and what is allowed.
     """
-    fields = Fields(mapping)
+    fields = Fields(expand(mapping))
     target = _target(fields)
-    viewport, viewport_fields = _viewport(fields)
-    wait, budget_ms, wait_fields = _wait(fields)
-    browser_fields = Fields(fields.group("browser"), "browser")
-    browser = Emulation(dark_mode=browser_fields.boolean("dark_mode", default=False))
-    output, output_fields = _output(fields)
-    fail_on = parse_fail_on(fields.texts("fail_on", max_items=32))
-    groups = [fields, viewport_fields, wait_fields, browser_fields, *output_fields]
-    return ParsedCapture(
-        request=CaptureRequest(
-            negative=Negative(target=target, viewport=viewport, wait=wait, browser=browser), output=output
+    groups = {
+        name: Fields(fields.group(name), name)
+        for name in ("viewport", "wait", "browser", "block", "page", "network", "output", "capture", "pdf")
+    }
+    wait, budget_ms = _wait(groups["wait"])
+    negative = Negative(
+        target=target,
+        viewport=_viewport(groups["viewport"]),
+        wait=wait,
+        browser=parse_browser(groups["browser"]),
+        block=parse_block(groups["block"]),
+        page=parse_page(groups["page"]),
+        network=parse_network(
+            groups["network"], target.url if isinstance(target, PageUrl) else target.base_url
         ),
+        freeze=groups["capture"].boolean("freeze", default=True),
+    )
+    output = parse_output(groups["output"], groups["capture"], groups["pdf"])
+    fail_on = parse_fail_on(fields.texts("fail_on", max_items=32))
+    return ParsedCapture(
+        request=CaptureRequest(negative=negative, output=output),
         budget_ms=budget_ms,
         fail_on=fail_on,
-        unknown=[path for group in groups for path in group.unknown()],
+        unknown=[path for group in (fields, *groups.values()) for path in group.unknown()],
     )
 
 
@@ -87,8 +90,7 @@ def _target(fields: Fields) -> Target:
     return PageUrl(parse_page_url(url, "url"))
 
 
-def _viewport(fields: Fields) -> tuple[Viewport, Fields]:
-    group = Fields(fields.group("viewport"), "viewport")
+def _viewport(group: Fields) -> Viewport:
     viewport = Viewport(
         width_px=group.integer("width", Viewport().width_px, 1, _MAX_SIDE_PX),
         height_px=group.integer("height", Viewport().height_px, 1, _MAX_SIDE_PX),
@@ -102,31 +104,14 @@ def _viewport(fields: Fields) -> tuple[Viewport, Fields]:
             f"makes a picture of {pixels / 1e6:.0f} megapixels",
             f"width * height * scale * scale may be up to {_MAX_VIEWPORT_PIXELS / 1e6:.0f} million",
         )
-    return viewport, group
+    return viewport
 
 
-def _wait(fields: Fields) -> tuple[Wait, int, Fields]:
-    group = Fields(fields.group("wait"), "wait")
+def _wait(group: Fields) -> tuple[Wait, int]:
     wait = Wait(
         until=group.choice("until", WaitUntil.LOAD),
-        selector=group.text("for_selector", _MAX_SELECTOR),
+        selector=group.text("for_selector", MAX_SELECTOR),
+        function=group.text("for_function", _MAX_FUNCTION),
         delay_ms=group.integer("delay", 0, 0, _MAX_DELAY_MS),
     )
-    return wait, group.integer("timeout", DEFAULT_BUDGET_MS, 1, MAX_BUDGET_MS), group
-
-
-def _output(fields: Fields) -> tuple[Output, list[Fields]]:
-    group = Fields(fields.group("output"), "output")
-    image_format = group.choice("format", ImageFormat.PNG)
-    quality = group.optional_integer("quality", 1, 100)
-    capture = Fields(fields.group("capture"), "capture")
-    selector = capture.text("selector", _MAX_SELECTOR)
-    kind = capture.choice("mode", AreaKind.VIEWPORT if selector is None else AreaKind.ELEMENT)
-    if kind is AreaKind.ELEMENT and selector is None:
-        raise MissingParameter(
-            "capture.selector", "is missing", "capture.mode element needs the element's selector"
-        )
-    if selector is not None:
-        # A selector is the narrower wish: clients send it beside full_page and mean the element.
-        kind = AreaKind.ELEMENT
-    return Output(format=image_format, quality=quality, area=Area(kind, selector)), [group, capture]
+    return wait, group.integer("timeout", DEFAULT_BUDGET_MS, 1, MAX_BUDGET_MS)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from calotype.api.dialects.inbound import from_query
 from calotype.bootstrap import open_renderer
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.negative import PageUrl, WaitUntil
@@ -19,7 +20,7 @@ from calotype.cli.common import ConfigOption, run, settings_of, write_file
 from calotype.clock import Deadline
 from calotype.settings import Settings
 
-_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif", ".pdf": "pdf"}
 _HTML_SUFFIXES = (".html", ".htm")
 
 
@@ -31,7 +32,7 @@ def take(
     image_format: Annotated[
         ImageFormat | None, typer.Option("--format", help="Else by the file's ending, else png.")
     ] = None,
-    quality: Annotated[int | None, typer.Option("--quality", help="1 to 100, for jpeg and webp.")] = None,
+    quality: Annotated[int | None, typer.Option("--quality", help="1 to 100, for lossy formats.")] = None,
     width: Annotated[int | None, typer.Option("--width", help="Of the viewport, in CSS pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Of the viewport, in CSS pixels.")] = None,
     scale: Annotated[float | None, typer.Option("--scale", help="Image pixels per CSS pixel.")] = None,
@@ -56,6 +57,18 @@ def take(
         list[str] | None,
         typer.Option("--fail-on", metavar="RULE", help="http_404, http_5xx, ...; 'none' takes all."),
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="og_card, full_page, pdf_document, ...")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="iphone_14, pixel_7, ipad_air, ...")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any option, as a GET parameter; may be repeated.",
+        ),
+    ] = None,
     egress_allow: Annotated[
         str | None,
         typer.Option(
@@ -71,18 +84,26 @@ def take(
 ) -> None:
     """Take one picture of a page, or of HTML from a file or standard input."""
     settings = settings_of(config, egress_allow=egress_allow, browser=browser)
-    options: dict[str, object] = {
-        **_source(source, html_base_url),
-        "viewport": _given(width=width, height=height, scale=scale, mobile=mobile or None),
+    named: dict[str, dict[str, object]] = {
+        "viewport": _given(width=width, height=height, scale=scale, mobile=mobile or None, device=device),
         "capture": _given(selector=element, mode="full_page" if full_page else None),
         "output": _given(format=_format(image_format, output), quality=quality),
         "wait": _given(
             until=wait_for and wait_for.value, for_selector=wait_selector, delay=delay, timeout=timeout
         ),
         "browser": _given(dark_mode=dark_mode or None),
-        "fail_on": [] if fail_on == ["none"] else fail_on or None,
     }
-    capture = run(_capture(settings, parse_capture(options)))
+    options = from_query(_pair(other) for other in others or [])
+    for group, values in named.items():
+        own = options.setdefault(group, {})
+        if isinstance(own, dict):
+            own.update(values)
+    options |= _source(source, html_base_url)
+    options |= _given(preset=preset, fail_on=[] if fail_on == ["none"] else fail_on or None)
+    parsed = parse_capture(options)
+    if parsed.unknown:
+        raise InvalidRequest(parsed.unknown[0], "is not known", "see docs/capturing.md for all options")
+    capture = run(_capture(settings, parsed))
     if str(output) == "-":
         sys.stdout.buffer.write(capture.image)
         return
@@ -113,6 +134,13 @@ def _source(source: str, base_url: str | None) -> dict[str, object]:
             "FILE", f"{source} cannot be read ({exc})", "give a URL, or HTML in UTF-8"
         ) from exc
     return {"html": html, "html_base_url": base_url}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidRequest("--set", f"is {text!r}", "write NAME=VALUE, as in --set timezone=Europe/Berlin")
+    return name, value
 
 
 def _format(asked: ImageFormat | None, output: Path) -> str | None:

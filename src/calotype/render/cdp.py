@@ -150,6 +150,10 @@ class Session:
             raise CallRefused(method, message.error.message)
         return None if reply is None else msgspec.json.decode(message.result, type=reply)
 
+    def child(self, session_id: str) -> Session:
+        """Return the session of a frame or worker of this page that Target.attachedToTarget told of."""
+        return self._connection.session(session_id)
+
     def post(self, method: str, params: Mapping[str, Any]) -> None:
         """Ask for method and care neither whether it works nor when."""
         if self.gone is None:

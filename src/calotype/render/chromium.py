@@ -6,22 +6,31 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Final, Self, assert_never
 
+from calotype.capture.emulation import Emulation
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
 from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
+from calotype.capture.output import ImageFormat
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
+from calotype.capture.retouch import Retouch
 from calotype.capture.verdict import Verdict
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render import wait
 from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
-from calotype.render.emulate import emulate
+from calotype.render.develop import MARK, develop, needs_developing
+from calotype.render.emulate import emulate, set_cookies
 from calotype.render.find import find_browser
+from calotype.render.frames import Frames
+from calotype.render.intercept import Interception
 from calotype.render.page import Page, PageMoved, without_credentials
+from calotype.render.pdf import print_page
 from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
+from calotype.render.retouch import retouch, scroll_to
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import Picture, shoot
 
@@ -106,48 +115,97 @@ async def _capture(
     negative = request.negative
     page = Page(tab.session, tab.target_id)
     remaining_s = deadline.remaining_s()
-    await asyncio.gather(page.listen(remaining_s), emulate(tab, negative, remaining_s))
+    url = negative.target.url if isinstance(negative.target, PageUrl) else negative.target.base_url
+    interception = Interception(negative, url, page.frame_id)
+    frames = Frames(negative, interception, remaining_s)
+    preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s)]
+    if interception.is_needed:
+        preparing.append(interception.begin(tab.session, remaining_s))
+    if interception.is_needed or negative.browser != Emulation() or negative.network.bypass_csp:
+        preparing.append(frames.follow(tab.session))
+    await asyncio.gather(*preparing, set_cookies(tab, negative, url, remaining_s))
+    try:
+        return await _picture(page, interception, way_out, request, deadline, progress)
+    finally:
+        await frames.close()
 
+
+async def _picture(
+    page: Page,
+    interception: Interception,
+    way_out: EgressExit,
+    request: CaptureRequest,
+    deadline: Deadline,
+    progress: _Progress,
+) -> tuple[Picture, Verdict]:
+    negative = request.negative
     match negative.target:
         case PageUrl() as target:
             progress.step = "waiting for the page's server to answer"
             await wait.open_url(page, target, way_out, deadline.remaining_s())
         case HtmlDocument() as document:
             progress.step = "handing the document to the browser"
-            await wait.open_html(page, document, deadline.remaining_s())
+            await wait.open_html(page, document, interception, deadline.remaining_s())
         case unreachable:
             assert_never(unreachable)
-    for _ in range(1 + wait.MAX_MOVES):
+    for move in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            await _bring_to_rest(page, way_out, request, deadline, progress)
+            # A page that a click has led to is not clicked again.
+            await _bring_to_rest(page, way_out, request, deadline, progress, click=move == 0)
             progress.step = "taking the picture"
             verdict = await _judge(page, negative, deadline)
-            picture = await shoot(page, negative.viewport, request.output, deadline.remaining_s())
+            picture = await _print(page, request, deadline)
             wait.check_reached(page, way_out)
             return picture, verdict
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
 
+async def _print(page: Page, request: CaptureRequest, deadline: Deadline) -> Picture:
+    """Take the picture, or print the page, and make of it what was asked for."""
+    output = request.output
+    if output.pdf is not None:
+        return await print_page(page, output.pdf, MARK if output.watermark else None, deadline.remaining_s())
+    developing = needs_developing(output)
+    shown = replace(output, format=ImageFormat.PNG) if developing else output
+    picture = await shoot(page, request.negative.viewport, shown, deadline.remaining_s())
+    return await develop(picture.image, output) if developing else picture
+
+
 async def _bring_to_rest(
-    page: Page, way_out: EgressExit, request: CaptureRequest, deadline: Deadline, progress: _Progress
+    page: Page,
+    way_out: EgressExit,
+    request: CaptureRequest,
+    deadline: Deadline,
+    progress: _Progress,
+    *,
+    click: bool,
 ) -> None:
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
     asked, area = request.negative.wait, request.output.area
     progress.step = LOADING[asked.until]
     await wait.loaded(page, asked.until)
     wait.check_reached(page, way_out)
-    document = page.loader_id
+    document, wanted = page.loader_id, request.negative.page
+    if wanted != Retouch():
+        progress.step = "changing the page as asked"
+        await retouch(page, wanted, deadline, click=click)
     if asked.selector is not None:
         progress.step = f"waiting for the selector {asked.selector!r} to match"
         await wait.matched(page, asked.selector, "wait.for_selector", deadline.remaining_s())
+    if asked.function is not None:
+        progress.step = "waiting for the function to give true"
+        await wait.function(page, asked.function, deadline.remaining_s())
     if area.selector is not None:
         progress.step = f"waiting for the element {area.selector!r} to appear"
         await wait.matched(page, area.selector, "capture.selector", deadline.remaining_s())
     if asked.delay_ms:
         progress.step = f"pausing for {asked.delay_ms} ms"
         await asyncio.sleep(asked.delay_ms / 1000)
+    if wanted.scroll_to is not None:
+        progress.step = f"waiting for the element {wanted.scroll_to!r} to appear"
+        await scroll_to(page, wanted.scroll_to, deadline)
     progress.step = "waiting for fonts and images"
-    await wait.settled(page, area, deadline)
+    await wait.settled(page, area, deadline, freeze=request.negative.freeze)
     if page.leaving or page.loader_id != document:
         raise PageMoved
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
+from calotype.capture.emulation import Emulation
 from calotype.capture.negative import Negative
+from calotype.capture.network import Cookie
+from calotype.render.cdp import Session
 from calotype.render.pool import Tab
 
 TOUCH_POINTS = 5
@@ -28,21 +33,80 @@ async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
         "screenWidth": viewport.width_px,
         "screenHeight": viewport.height_px,
     }
-    scheme = "dark" if negative.browser.dark_mode else "light"
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     no_downloads = {"behavior": "deny", "browserContextId": tab.context_id}
     # A page that has a dialog open stands still; nobody is there to answer, so all are dismissed.
     # A page that may not be left would stand still too, so that one question is answered with yes.
     session.on("Page.javascriptDialogOpening", _Dialog, lambda dialog: _answer(tab, dialog))
     calls = [
         session.call("Emulation.setDeviceMetricsOverride", metrics, timeout_s),
-        session.call("Emulation.setEmulatedMedia", media, timeout_s),
         tab.browser.call("Browser.setDownloadBehavior", no_downloads, timeout_s),
+        *dressing(session, negative, timeout_s),
     ]
     if viewport.mobile:
         touch = {"enabled": True, "maxTouchPoints": TOUCH_POINTS}
         calls.append(session.call("Emulation.setTouchEmulationEnabled", touch, timeout_s))
+    if negative.browser.geolocation is not None:
+        granted = {"permissions": ["geolocation"], "browserContextId": tab.context_id}
+        calls.append(tab.browser.call("Browser.grantPermissions", granted, timeout_s))
     await asyncio.gather(*calls)
+
+
+def dressing(session: Session, negative: Negative, timeout_s: float) -> list[Coroutine[Any, Any, None]]:
+    """Return the calls that tell one frame's process what negative says of the browser."""
+    browser = negative.browser
+    calls = [session.call("Emulation.setEmulatedMedia", _media(browser), timeout_s)]
+    # Of locale and user agent each is part of what the other's header says.
+    if browser.user_agent is not None or browser.locale is not None:
+        agent = {"userAgent": browser.user_agent or "", "acceptLanguage": browser.locale or ""}
+        calls.append(session.call("Emulation.setUserAgentOverride", agent, timeout_s))
+    if browser.locale is not None:
+        calls.append(session.call("Emulation.setLocaleOverride", {"locale": browser.locale}, timeout_s))
+    if browser.timezone is not None:
+        zone = {"timezoneId": browser.timezone}
+        calls.append(session.call("Emulation.setTimezoneOverride", zone, timeout_s))
+    if browser.geolocation is not None:
+        place = browser.geolocation
+        where = {"latitude": place.latitude, "longitude": place.longitude, "accuracy": place.accuracy_m}
+        calls.append(session.call("Emulation.setGeolocationOverride", where, timeout_s))
+    if negative.network.bypass_csp:
+        calls.append(session.call("Page.setBypassCSP", {"enabled": True}, timeout_s))
+    return calls
+
+
+def _media(browser: Emulation) -> dict[str, Any]:
+    features = [{"name": "prefers-color-scheme", "value": "dark" if browser.dark_mode else "light"}]
+    if browser.reduced_motion:
+        features.append({"name": "prefers-reduced-motion", "value": "reduce"})
+    media: dict[str, Any] = {"features": features}
+    return media if browser.media is None else {**media, "media": browser.media.value}
+
+
+async def set_cookies(tab: Tab, negative: Negative, url: str | None, timeout_s: float) -> None:
+    """Put the caller's cookies into the tab's own jar, before anything is asked of any server."""
+    cookies = negative.network.cookies
+    if cookies:
+        jar = {"cookies": [_cookie(cookie, url) for cookie in cookies], "browserContextId": tab.context_id}
+        await tab.browser.call("Storage.setCookies", jar, timeout_s)
+
+
+def _cookie(cookie: Cookie, url: str | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": cookie.name,
+        "value": cookie.value,
+        "path": cookie.path,
+        "secure": cookie.secure,
+        "httpOnly": cookie.http_only,
+    }
+    if cookie.domain is not None:
+        told["domain"] = cookie.domain
+    elif url is not None:
+        # The browser takes host and nothing else from it, so that the cookie is this host's alone.
+        told["url"] = url
+    if cookie.expires_s is not None:
+        told["expires"] = cookie.expires_s
+    if cookie.same_site is not None:
+        told["sameSite"] = cookie.same_site.value
+    return told
 
 
 def _answer(tab: Tab, dialog: _Dialog) -> None:

@@ -20,6 +20,8 @@ WORLD: Final = "calotype"
 ERROR_PAGE: Final = "chrome-error://"
 MAX_DOCUMENTS: Final = 100
 """The newest that we remember; a page that goes on and on must not fill our memory."""
+MAX_MESSAGE: Final = 300
+"""Characters of an error that a script gave; it may have been given megabytes."""
 SOON_S: Final = 1.0
 """A redirect that a page schedules within this time is followed; a later one is its slide show."""
 ENDLESS: Final = frozenset({"EventSource", "Media", "Ping"})
@@ -30,6 +32,10 @@ T = TypeVar("T")
 
 class PageMoved(CdpError):
     """The document that a script ran in was replaced by another."""
+
+
+class ScriptFailed(Exception):
+    """A script of the caller's threw, or cannot be read; the message is the browser's."""
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -98,6 +104,20 @@ class _World(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Value(msgspec.Struct, frozen=True):
     value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Thrown(msgspec.Struct, frozen=True):
+    description: str = ""
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Exception(msgspec.Struct, frozen=True):
+    text: str = ""
+    exception: _Thrown = _Thrown()
+
+
+class _Evaluated(msgspec.Struct, frozen=True, rename="camel"):
+    exception_details: _Exception | None = None
 
 
 class _Outcome(msgspec.Struct, frozen=True, rename="camel"):
@@ -248,6 +268,22 @@ class Page:
             return task.result()
         finally:
             task.cancel()
+
+    async def evaluate(self, script: str, timeout_s: float, *, whole: bool = False) -> None:
+        """Run a script of the caller's among the page's own.
+
+        It may await promises, and what it declares is there for the next one; whole is one expression, whose
+        promise is awaited. Raises ScriptFailed; PageMoved if the document is replaced meanwhile.
+        """
+        params = {"expression": script, "awaitPromise": True, "userGesture": True, "replMode": not whole}
+        try:
+            done = await self.stay(self.session.call("Runtime.evaluate", params, timeout_s, _Evaluated))
+        except CallRefused as exc:
+            raise PageMoved(str(exc)) from exc
+        if done.exception_details is not None:
+            thrown = done.exception_details.exception
+            told = thrown.description or bytes(thrown.value).decode(errors="replace")
+            raise ScriptFailed(told.partition("\n")[0][:MAX_MESSAGE])
 
     async def run(self, function: str, arguments: list[Any], timeout_s: float, reply: type[T]) -> T:
         """Run a JavaScript function in the document and return what it, or its promise, gives.

@@ -21,7 +21,8 @@ def measure(image: bytes, image_format: ImageFormat) -> tuple[int, int]:
         ImageFormat.JPEG: _measure_jpeg,
         ImageFormat.WEBP: _measure_webp,
     }
-    size = measures[image_format](image)
+    # Of avif and pdf the size is known to who makes them.
+    size = measures[image_format](image) if image_format in measures else None
     if size is None:
         message = f"{len(image)} bytes that are no whole {image_format.value}"
         raise ValueError(message)

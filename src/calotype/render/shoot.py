@@ -94,7 +94,10 @@ async def _clip(page: Page, viewport: Viewport, area: Area, timeout_s: float) ->
             content = metrics.css_content_size
             width, height = max(content.width, viewport.width_px), max(content.height, viewport.height_px)
             return _Box(math.ceil(width), math.ceil(height), inside=False)
-        case AreaKind.ELEMENT:
+        case AreaKind.CLIP if area.clip is not None:
+            clip = _Box(area.clip.width, area.clip.height, area.clip.x, area.clip.y, inside=False)
+            return _snap(clip, viewport.device_scale_factor, "of the clip")
+        case _:
             found = await page.run(_BOX_JS, [area.selector], timeout_s, _Found)
             if found.box is None:
                 raise NothingToShow(f"The element {area.selector!r} went away before it was pictured.")

@@ -8,7 +8,6 @@ and a page that goes from one document to the next is followed MAX_MOVES times.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from typing import Final, Literal
 
@@ -20,7 +19,8 @@ from calotype.capture.output import Area
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit
 from calotype.render.cdp import CallRefused
-from calotype.render.page import Page, endpoint_of, without_credentials
+from calotype.render.intercept import Interception
+from calotype.render.page import Page, ScriptFailed, endpoint_of, without_credentials
 
 log = logging.getLogger("calotype.render")
 
@@ -54,7 +54,13 @@ _MATCH_JS: Final = f"""async css => {{
   }}
 }}"""
 
-_SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
+_FUNCTION_JS: Final = """(async () => { for (;;) {
+  const given = await (ASKED);
+  if (typeof given === "function" ? await given() : given) return;
+  await new Promise(later => setTimeout(later, 50));
+} })()"""
+
+_SETTLE_JS: Final = f"""async (kind, css, patienceMs, freeze) => {{
   {_DOCUMENT} {_FIND}
   const enough = new Promise(over => setTimeout(over, patienceMs, "impatient"));
   const frame = () => new Promise(drawn => requestAnimationFrame(drawn));
@@ -75,6 +81,16 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
       await frame();
     }}
   }};
+  // To the end, where what fades in is there; what has no end goes back to its beginning.
+  const still = () => {{
+    for (const animation of Document.prototype.getAnimations.call(document)) {{
+      try {{ animation.finish(); }} catch (endless) {{ animation.pause(); animation.currentTime = 0; }}
+    }}
+    for (const media of document.querySelectorAll("video, audio")) media.pause();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("* {{ caret-color: transparent !important; scroll-behavior: auto !important }}");
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  }};
   const root = kind === "element" ? find(css) : of("documentElement");
   if (!root) return "absent";
   if (kind === "element") root.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
@@ -86,6 +102,7 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs) => {{
     await fonts();
     await Promise.all(wanted.map(ready));
     await fonts();
+    if (freeze) still();
     await frame(); await frame();
     return "settled";
   }};
@@ -97,11 +114,6 @@ class _Arrival(msgspec.Struct, frozen=True, rename="camel"):
     loader_id: str = ""
     error_text: str = ""
     is_download: bool = False
-
-
-class _Paused(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    frame_id: str
 
 
 async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: float) -> None:
@@ -127,7 +139,7 @@ async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: 
         raise NavigationFailed(url, _why(page, way_out, target.url, arrival.error_text))
 
 
-async def open_html(page: Page, document: HtmlDocument, timeout_s: float) -> None:
+async def open_html(page: Page, document: HtmlDocument, interception: Interception, timeout_s: float) -> None:
     """Have the page show a document that came with the request.
 
     With a base_url the browser navigates there and is handed the document in place of an
@@ -142,12 +154,13 @@ async def open_html(page: Page, document: HtmlDocument, timeout_s: float) -> Non
         await page.session.call("Page.setDocumentContent", params, timeout_s)
         return
     _check_scheme(document.base_url)
-    page.session.on("Fetch.requestPaused", _Paused, _HandOver(page, document.html).answer)
-    everything = {"patterns": [{"urlPattern": "*", "resourceType": "Document", "requestStage": "Request"}]}
-    await page.session.call("Fetch.enable", everything, timeout_s)
+    interception.hand_over(document.html)
+    if not interception.is_needed:
+        await interception.begin(page.session, timeout_s)
     arrival = await _navigate(page, document.base_url, timeout_s)
-    # Links may be followed, and frames may be filled, as in any page.
-    page.session.post("Fetch.disable", {})
+    if not interception.is_needed:
+        # Links may be followed, and frames may be filled, as in any page.
+        page.session.post("Fetch.disable", {})
     if arrival.error_text:
         raise NavigationFailed(without_credentials(document.base_url), _readable(arrival.error_text))
     # Nothing was asked of the base's server, so whether it may be asked is not to be held against
@@ -160,27 +173,6 @@ async def _navigate(page: Page, url: str, timeout_s: float) -> _Arrival:
         return await page.session.call("Page.navigate", {"url": url}, timeout_s, _Arrival)
     except CallRefused as exc:
         raise NavigationFailed(without_credentials(url), exc.message.lower()) from exc
-
-
-class _HandOver:
-    """Answers the main frame's first request for a document, and lets all others pass."""
-
-    def __init__(self, page: Page, html: str) -> None:
-        self._page = page
-        self._body: str | None = base64.b64encode(html.encode("utf-8", "surrogatepass")).decode()
-
-    def answer(self, paused: _Paused) -> None:
-        if self._body is None or paused.frame_id != self._page.frame_id:
-            self._page.session.post("Fetch.continueRequest", {"requestId": paused.request_id})
-            return
-        answer = {
-            "requestId": paused.request_id,
-            "responseCode": 200,
-            "responseHeaders": [{"name": "Content-Type", "value": "text/html; charset=utf-8"}],
-            "body": self._body,
-        }
-        self._page.session.post("Fetch.fulfillRequest", answer)
-        self._body = None
 
 
 async def loaded(page: Page, until: WaitUntil) -> None:
@@ -216,14 +208,26 @@ async def matched(page: Page, selector: str, field: str, timeout_s: float) -> No
         )
 
 
-async def settled(page: Page, area: Area, deadline: Deadline) -> None:
+async def function(page: Page, wanted: str, timeout_s: float) -> None:
+    """Wait until a JavaScript expression, or the function that it is, gives something true.
+
+    Raises InvalidRequest if it throws or cannot be read.
+    """
+    try:
+        await page.evaluate(_FUNCTION_JS.replace("ASKED", f"{wanted}\n"), timeout_s, whole=True)
+    except ScriptFailed as exc:
+        remedy = "give an expression or a function that gives true in the end"
+        raise InvalidRequest("wait.for_function", f"failed in the page: {exc}", remedy) from exc
+
+
+async def settled(page: Page, area: Area, deadline: Deadline, *, freeze: bool) -> None:
     """Wait for fonts, for the images that will be in the picture, and for two frames; for PATIENCE_S at most.
 
     Lazy images in the picture are loaded although nobody scrolls to them.
     """
     remaining_s = deadline.remaining_s()
     patience_ms = int(min(PATIENCE_S, remaining_s / 2) * 1000)
-    arguments = [area.kind.value, area.selector, patience_ms]
+    arguments = [area.kind.value, area.selector, patience_ms, freeze]
     how = await page.run(_SETTLE_JS, arguments, remaining_s, str)
     if how == "impatient":
         log.info("a page did not settle within %d ms and is pictured as it is", patience_ms)

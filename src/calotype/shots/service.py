@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from calotype.cache.early import EarlyRefresh
-from calotype.cache.entry import Birth, CacheEntry, Namespace, Seq
+from calotype.cache.entry import Birth, CacheEntry, Mode, Namespace, Seq
 from calotype.cache.errors import NotCached, StoreUnavailable
 from calotype.cache.failure import Failure, failure_of, verdict_failure
 from calotype.cache.fill import Fills
@@ -79,6 +79,7 @@ class Shots:
         all who waited for it, and never stored. Who asks only for what is cached gets NotCached or
         StoreUnavailable instead.
         """
+        asked = _marked(asked)
         origin = self._origin(asked)
         if not asked.wishes.enabled:
             if asked.only_if_cached:
@@ -268,6 +269,15 @@ def failed(outcome: object) -> Failure | None:
         return failure_of(outcome)
     status = outcome.opened.entry.verdict.http_status
     return verdict_failure(status) if outcome.detail == BROKE_A_RULE and status is not None else None
+
+
+def _marked(asked: TakeRequest) -> TakeRequest:
+    """Return asked with the mark that every picture of a test key bears."""
+    if asked.namespace.mode is not Mode.TEST:
+        return asked
+    request = asked.capture.request
+    marked = replace(request, output=replace(request.output, watermark=True))
+    return replace(asked, capture=replace(asked.capture, request=marked))
 
 
 def _index_key(target: Target) -> str:

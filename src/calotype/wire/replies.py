@@ -164,3 +164,29 @@ class ReadyReply(msgspec.Struct, kw_only=True):
 
     status: str
     checks: dict[str, str]
+
+
+class PresetReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A named bundle of options; what it does not set is absent."""
+
+    id: str
+    name: str
+    description: str
+    width: int | None = None
+    height: int | None = None
+    scale: float | None = None
+    mobile: bool | None = None
+    format: str | None = None
+    full_page: bool | None = None
+
+
+class DeviceReply(msgspec.Struct, kw_only=True):
+    """A named device; sizes in CSS pixels."""
+
+    id: str
+    name: str
+    width: int
+    height: int
+    scale: float
+    mobile: bool
+    user_agent: str | None

@@ -11,25 +11,47 @@ from calotype.capture.fields import shown
 _FLAT = {
     "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale",
     "mobile": "viewport.mobile", "device": "viewport.device",
-    "element": "capture.selector", "selector": "capture.selector",
+    "element": "capture.selector", "selector": "capture.selector", "freeze": "capture.freeze",
     "format": "output.format", "quality": "output.quality",
+    "output_width": "output.width", "output_height": "output.height", "output_fit": "output.fit",
     "wait_for": "wait.until", "delay": "wait.delay", "wait_for_selector": "wait.for_selector",
-    "wait_for_timeout": "wait.timeout", "timeout": "wait.timeout",
-    "dark_mode": "browser.dark_mode",
+    "wait_for_function": "wait.for_function", "wait_for_timeout": "wait.timeout", "timeout": "wait.timeout",
+    "block_ads": "block.ads", "block_trackers": "block.trackers",
+    "block_cookies": "block.cookie_banners", "block_cookie_banners": "block.cookie_banners",
+    "block_chat_widgets": "block.chat_widgets", "block_urls": "block.requests",
+    "block_resources": "block.resources",
+    "inject_script": "page.scripts", "inject_style": "page.styles", "click": "page.click",
+    "hide": "page.hide", "remove": "page.remove", "scroll_to": "page.scroll_to",
+    "dark_mode": "browser.dark_mode", "reduced_motion": "browser.reduced_motion",
+    "media_type": "browser.media", "user_agent": "browser.user_agent", "timezone": "browser.timezone",
+    "locale": "browser.locale", "geolocation": "browser.geolocation",
+    "headers": "network.headers", "cookies": "network.cookies", "bypass_csp": "network.bypass_csp",
     "cache_ttl": "cache.ttl", "cache_refresh": "cache.refresh", "cache_enabled": "cache.enabled",
     "cache_available": "cache.available", "cache_key": "cache.key",
     "cache_swr": "cache.swr", "cache_sie": "cache.sie", "cache_tags": "cache.tags",
 }  # fmt: skip
 """Flat name -> path in the nested mapping; the names of both client families."""
+_DEEP = re.compile(
+    r"(?:(geolocation)_(latitude|longitude|accuracy)|(auth_basic)_(username|password)|(clip)_(x|y|width|height)"
+    r"|(pdf)_([a-z_]{3,32}))"
+)
+"""A field of an object, where only flat names can be written: in query parameters."""
 
 _NUMBERS = {
-    "viewport.width", "viewport.height", "viewport.scale", "output.quality", "wait.delay", "wait.timeout",
-    "cache.ttl", "cache.swr", "cache.sie",
+    "viewport.width", "viewport.height", "viewport.scale", "output.quality", "output.width", "output.height",
+    "wait.delay", "wait.timeout", "cache.ttl", "cache.swr", "cache.sie",
+    "geolocation.latitude", "geolocation.longitude", "geolocation.accuracy",
+    "clip.x", "clip.y", "clip.width", "clip.height", "pdf.scale",
 }  # fmt: skip
 _BOOLEANS = {
-    "viewport.mobile", "browser.dark_mode", "cache.refresh", "cache.enabled", "cache.available", "full_page",
+    "viewport.mobile", "capture.freeze", "browser.dark_mode", "browser.reduced_motion", "network.bypass_csp",
+    "block.ads", "block.trackers", "block.cookie_banners", "block.chat_widgets",
+    "cache.refresh", "cache.enabled", "cache.available", "full_page",
+    "pdf.landscape", "pdf.background", "pdf.print_background", "pdf.fit_one_page", "pdf.prefer_css_page_size",
 }  # fmt: skip
-_LISTS = {"fail_on", "cache.tags"}
+_LISTS = {"fail_on", "cache.tags", "block.requests", "block.resources", "page.hide", "page.remove"}
+_ONE_OR_MORE = ("page.scripts", "page.styles")
+"""Lists that the older clients know as one text."""
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,18})?")
 """Python reads more as a number (1_000, nan, digits of other scripts) than anybody means."""
 _TRUE, _FALSE = ("true", "1", ""), ("false", "0")
@@ -50,7 +72,10 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
     }
     for name, value in body.items():
         if name in _FLAT:
-            _put(result, _FLAT[name], value)
+            path = _FLAT[name]
+            one = path in _ONE_OR_MORE and isinstance(value, str)
+            _put(result, path, [value] if one else value)
+    _put_auth(result)
     full_page = body.get("full_page")
     if full_page is not None and not isinstance(full_page, bool):
         raise InvalidRequest("full_page", f"is {shown(full_page)}", "it must be true or false")
@@ -71,6 +96,15 @@ def _put(result: dict[str, object], path: str, value: object) -> None:
         group[name] = value
 
 
+def _put_auth(result: dict[str, object]) -> None:
+    """Move the older clients' auth_basic and auth_bearer to network.auth; of both the first counts."""
+    basic, bearer = result.pop("auth_basic", None), result.pop("auth_bearer", None)
+    if basic is not None:
+        _put(result, "network.auth", {"type": "basic", **basic} if isinstance(basic, dict) else basic)
+    elif bearer is not None:
+        _put(result, "network.auth", {"type": "bearer", "token": bearer})
+
+
 def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     """Return the nested mapping that decoded query parameters spell.
 
@@ -81,6 +115,11 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     flat: dict[str, object] = {}
     for raw_name, text in pairs:
         name = raw_name.removesuffix("[]")
+        deep = _DEEP.fullmatch(name)
+        if deep is not None:
+            parent, child = filter(None, deep.groups())
+            _put(flat, f"{parent}.{child}", _value(f"{parent}.{child}", text))
+            continue
         path = _FLAT.get(name, name)
         if path in _LISTS:
             items = flat.setdefault(name, [])
@@ -88,6 +127,9 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
                 items.extend(item for item in text.split(",") if item)
         else:
             flat[name] = _value(path, text)
+    clip = flat.pop("clip", None)
+    if clip is not None:
+        flat["capture"] = {"clip": clip}
     return nested(flat)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from calotype.api.dialects.families import Family
 
 
@@ -13,6 +15,11 @@ def status_of_missed_delete(family: Family) -> int:
 def status_of_failed_render(family: Family) -> int:
     """Return the status of `render_failed`."""
     return 500 if family is Family.JAVA else 422
+
+
+def listed(name: str, items: Sequence[object], family: Family) -> object:
+    """Return a list as family reads it: the older clients know it bare, the newer ones by its name."""
+    return {name: items} if family is Family.NEWER else items
 
 
 def error_body(body: dict[str, object], message: str, family: Family) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What a purge pattern is made of, and how a text is matched against it.
+"""What a pattern is made of, and how a text is matched against it.
 
 `*` is any run of characters, none and `/` included, and `**` the same; `?` is exactly one character;
 a backslash takes the meaning from the character after it; everything else, `[ ] { }` too,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calotype.cache.wildcards import MANY, MAX_PATTERN_LENGTH, ONE, Wildcards, read_pattern
 from calotype.capture.errors import InvalidRequest
+from calotype.capture.wildcards import MANY, MAX_PATTERN_LENGTH, ONE, Wildcards, read_pattern
 
 
 def wildcards(pattern):

@@ -1,0 +1,65 @@
+"""Frames from other sites live in processes of their own, and must be told what the page was told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from calotype.capture.negative import Negative
+from calotype.render.cdp import CdpError, Session
+from calotype.render.emulate import dressing
+from calotype.render.intercept import Interception
+
+log = logging.getLogger("calotype.render")
+
+_AUTO_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+
+
+class _TargetInfo(msgspec.Struct, frozen=True):
+    type: str
+
+
+class _Attached(msgspec.Struct, frozen=True, rename="camel"):
+    session_id: str
+    target_info: _TargetInfo
+
+
+class Frames:
+    """Dresses each frame of another site before it loads anything."""
+
+    def __init__(self, negative: Negative, interception: Interception, timeout_s: float) -> None:
+        self._negative, self._interception, self._timeout_s = negative, interception, timeout_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def follow(self, session: Session) -> None:
+        """Have the frames of session's page wait for us, and those in them."""
+        session.on("Target.attachedToTarget", _Attached, lambda event: self._came(session, event))
+        await session.call("Target.setAutoAttach", _AUTO_ATTACH, self._timeout_s)
+
+    def _came(self, parent: Session, event: _Attached) -> None:
+        task = asyncio.create_task(self._dress(parent.child(event.session_id), event.target_info.type))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _dress(self, frame: Session, kind: str) -> None:
+        try:
+            calls = dressing(frame, self._negative, self._timeout_s) if kind == "iframe" else []
+            if self._interception.is_needed and kind == "iframe":
+                calls.append(self._interception.begin(frame, self._timeout_s))
+            if kind == "iframe":
+                calls.append(self.follow(frame))
+            await asyncio.gather(*calls)
+        except CdpError as exc:
+            # It left, or its process died; the picture shows the rest of the page.
+            log.info("a frame of another site was not dressed: %s", exc)
+        finally:
+            frame.post("Runtime.runIfWaitingForDebugger", {})
+
+    async def close(self) -> None:
+        """Let go of the frames that are being dressed."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
