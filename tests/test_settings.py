@@ -34,6 +34,7 @@ class TestDefaults:
         assert settings.cache.hits_when is HitsWhen.ON
         assert settings.room.max_bytes == 10 * 1024**3
         assert settings.room.min_free_bytes == 1024**3
+        assert settings.room.account is None
         assert settings.browser.binary is None
         assert settings.browser.queue_limit == 100
         assert settings.hot_bytes == 128 * 1024 * 1024
@@ -93,6 +94,7 @@ VALUES = {
     "cache_swr": ("60", lambda settings: settings.cache.windows.swr_s == 60),
     "cache_sie": ("0", lambda settings: settings.cache.windows.sie_s == 0),
     "cache_max_bytes": ("500MB", lambda settings: settings.room.max_bytes == 500_000_000),
+    "cache_account_max_bytes": ("1GiB", lambda settings: settings.room.account.max_bytes == 2**30),
     "cache_min_free": ("2 GiB", lambda settings: settings.room.min_free_bytes == 2 * 1024**3),
     "browser": ("/opt/chrome", lambda settings: settings.browser.binary == Path("/opt/chrome")),
     "egress_allow": ("localhost:80,10.0.0.0/8", lambda s: s.egress.allow_name("localhost", 80)),
@@ -164,6 +166,8 @@ _WRONG = [
     ("cache_max_bytes", "lots", "such as 10GiB, 500MB or a number of bytes"),
     ("cache_max_bytes", "1023KiB", "must be a size from 1048576"),
     ("cache_max_bytes", "9999999TiB", "must be a size from 1048576"),
+    ("cache_account_max_bytes", "none", "such as 10GiB, 500MB or a number of bytes"),
+    ("cache_account_max_bytes", "1023KiB", "must be a size from 1048576"),
     ("cache_min_free", "-1", "must be a size from 0"),
     ("cache_min_free", "٨GiB", "must be a size from 0"),
     ("egress_allow", "not a host", "is not understood"),

@@ -14,7 +14,7 @@ from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.freshness import Windows
 from calotype.cache.hot import DEFAULT_HOT_BYTES
 from calotype.cache.policy import DEFAULT_WINDOWS, MAX_WINDOW_S, CachePolicy, HitsWhen
-from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, RoomLimits
+from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, Budget, RoomLimits
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.errors import ConfigurationError
@@ -144,6 +144,13 @@ SETTINGS = (
         "cache_max_bytes",
         "10GiB",
         "Room for stored pictures; what is least wanted goes before it is full.",
+        lambda text: _size(text, 2**20, 2**50),
+    ),
+    Setting(
+        "cache_account_max_bytes",
+        "none",
+        "Room for the pictures of one account, live and test together; beyond it what that account wants "
+        "least goes.",
         lambda text: _size(text, 2**20, 2**50),
     ),
     Setting(
@@ -291,6 +298,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         )
         if name in values
     }
+    account = values.get("cache_account_max_bytes")
     egress = get("egress_allow", EgressRules.parse(""))
     hits_when = get("cache_default", HitsWhen.ON)
     public_url, secret_key = values.get("public_url"), values.get("secret_key")
@@ -312,6 +320,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         room=RoomLimits(
             max_bytes=int(str(get("cache_max_bytes", DEFAULT_MAX_BYTES))),
             min_free_bytes=int(str(get("cache_min_free", DEFAULT_MIN_FREE_BYTES))),
+            account=None if account is None else Budget(max_bytes=int(str(account))),
         ),
         index=SqliteSettings(path=data / "index.sqlite"),
         blobs=FilesystemSettings(folder=data / "blobs"),

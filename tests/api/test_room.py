@@ -9,7 +9,11 @@ from tests.support.service import a_bench
 
 @pytest.mark.parametrize(
     ("setting", "value", "detail"),
-    [("CALOTYPE_CACHE_MAX_BYTES", "1MiB", "too-large"), ("CALOTYPE_CACHE_MIN_FREE", "1024TiB", "no-room")],
+    [
+        ("CALOTYPE_CACHE_MAX_BYTES", "1MiB", "too-large"),
+        ("CALOTYPE_CACHE_ACCOUNT_MAX_BYTES", "1MiB", "too-large"),
+        ("CALOTYPE_CACHE_MIN_FREE", "1024TiB", "no-room"),
+    ],
 )
 async def test_a_picture_that_has_no_room_is_served_and_says_so(tmp_path, setting, value, detail):
     async with a_bench(tmp_path, **{"CALOTYPE_CACHE_MIN_FREE": "0", setting: value}) as bench:

@@ -327,7 +327,7 @@ class TestStores:
             studio.renderer.spoil, studio.store._blobs = None, NoDisk()
             for number in range(30):
                 assert (await studio.take(url(number))).detail == "store-unavailable"
-            assert room._reserved_bytes == 0
+            assert not room._reserved
 
     async def test_a_hit_writes_nothing(self, tmp_path, clock):
         async with bounded_studio(tmp_path, clock, 20) as studio:

@@ -10,7 +10,7 @@ from calotype.cache.purge import PurgeFilter
 from calotype.cache.room import CHUNK
 from calotype.sql.sqlite.leases import LEASE_MS
 from tests.support.adapters import pages
-from tests.support.builders import an_origin
+from tests.support.builders import HERE, THERE, TRIAL, an_origin
 
 
 @pytest.fixture
@@ -18,16 +18,17 @@ def ledger(adapters):
     return adapters.ledger
 
 
-async def seen(adapters, hand=Hand.PROBATION):
-    return await adapters.ledger.candidates(hand, adapters.ledger.usage(), adapters.clock())
+async def seen(adapters, hand=Hand.PROBATION, account=None):
+    return await adapters.ledger.candidates(hand, adapters.ledger.usage(account), adapters.clock())
 
 
-async def move(adapters, hand, reached, *takes):
-    return await adapters.ledger.evict(hand, adapters.ledger.usage(), Turn(reached, takes), adapters.clock())
+async def move(adapters, hand, reached, *takes, account=None):
+    usage = adapters.ledger.usage(account)
+    return await adapters.ledger.evict(hand, usage, Turn(reached, takes), adapters.clock())
 
 
-async def places(adapters, hand=Hand.PROBATION):
-    return [candidate.place for candidate in await seen(adapters, hand)]
+async def places(adapters, hand=Hand.PROBATION, account=None):
+    return [candidate.place for candidate in await seen(adapters, hand, account)]
 
 
 async def test_an_empty_index_holds_nothing(ledger):
@@ -222,3 +223,89 @@ async def test_the_sweep_can_be_asked_for_a_pass_but_not_all_the_time(adapters, 
     adapters.clock.advance(minutes=10)
     await ledger.begin_pass(adapters.clock())
     assert ledger.usage().sweeping
+
+
+async def keep_in(adapters, *namespaces):
+    return [await adapters.keep(an_origin(f"k{at}", namespace=ns)) for at, ns in enumerate(namespaces)]
+
+
+async def test_an_account_that_stored_nothing_holds_nothing(adapters, ledger):
+    await keep_in(adapters, HERE)
+    usage = ledger.usage(THERE.account)
+
+    assert (usage.entries, usage.used_bytes, usage.probation_bytes) == (0, 0, 0)
+    assert await seen(adapters, account=THERE.account) == []
+
+
+async def test_an_account_holds_its_live_and_its_test_entries_and_no_others(adapters, ledger):
+    await keep_in(adapters, HERE, TRIAL, THERE)
+    await adapters.keep(an_origin("large", namespace=THERE), size_bytes=4097)
+
+    assert (ledger.usage(1).entries, ledger.usage(1).used_bytes) == (2, 2 * 4096)
+    assert (ledger.usage(2).entries, ledger.usage(2).used_bytes) == (2, 3 * 4096)
+    assert (ledger.usage().entries, ledger.usage().used_bytes) == (4, 5 * 4096)
+
+
+async def test_accounts_above_a_mark_come_fullest_first(adapters, ledger):
+    await keep_in(adapters, HERE, THERE, THERE, TRIAL, TRIAL)
+
+    assert ledger.accounts_above(3 * 4096) == []
+    assert ledger.accounts_above(3 * 4096 - 1) == [1]
+    assert ledger.accounts_above(4096) == [1, 2]
+
+
+async def test_candidates_of_an_account_come_in_order_from_both_its_modes(adapters):
+    await keep_in(adapters, HERE, THERE, TRIAL, THERE, TRIAL, HERE)
+    candidates = await seen(adapters, account=1)
+
+    assert [candidate.key for candidate in candidates] == ["k0", "k2", "k4", "k5"]
+    assert [candidate.namespace for candidate in candidates] == [HERE, TRIAL, TRIAL, HERE]
+    order = [candidate.place for candidate in candidates]
+    assert order == sorted(order)
+
+
+async def test_no_more_than_a_chunk_of_an_account_is_seen_at_once(adapters):
+    modes = (HERE, TRIAL)
+    await adapters.keep_many([an_origin(f"k{at}", namespace=modes[at % 2]) for at in range(CHUNK + 1)])
+
+    assert await places(adapters, account=1) == (await places(adapters))[:CHUNK]
+
+
+async def test_the_hands_of_an_account_are_its_own(adapters, ledger):
+    await keep_in(adapters, HERE, THERE, TRIAL, THERE, HERE)
+    first, theirs, second, _, third = await places(adapters)
+    assert await move(adapters, Hand.PROBATION, second, second, account=1) == 4096
+
+    assert await places(adapters, Hand.MAIN, account=1) == [first]
+    assert await places(adapters, account=1) == [third]
+    assert (ledger.usage(1).probation_bytes, ledger.usage(1).used_bytes) == (4096, 2 * 4096)
+    assert len(await places(adapters, account=2)) == 2
+    assert (ledger.usage().boundary, ledger.usage().probation_bytes) == (0, 4 * 4096)
+
+    await move(adapters, Hand.PROBATION, theirs, first)
+    assert (ledger.usage(1).boundary, ledger.usage(1).probation_bytes) == (second, 4096)
+    assert await places(adapters, Hand.MAIN, account=1) == []
+
+
+async def test_the_second_hand_of_an_account_goes_round(both):
+    here, there = both
+    await keep_in(here, HERE, THERE, TRIAL)
+    first, _, second = await places(here)
+    await move(here, Hand.PROBATION, second, account=1)
+    await move(here, Hand.MAIN, first, account=1)
+    assert await places(there, Hand.MAIN, account=1) == [second]
+    await move(there, Hand.MAIN, 0, account=1)
+
+    assert await places(here, Hand.MAIN, account=1) == [first, second]
+
+
+async def test_a_hand_of_an_account_that_another_process_has_moved_takes_nothing(both):
+    here, there = both
+    entries = await keep_in(here, HERE, TRIAL)
+    before = here.ledger.usage(1)
+    first, second = await places(here)
+    await move(there, Hand.PROBATION, first, first, account=1)
+
+    assert await here.ledger.evict(Hand.PROBATION, before, Turn(second, (first, second)), here.clock()) == 0
+    assert await here.has(*entries) == [False, True]
+    assert here.ledger.usage(1) == there.ledger.usage(1)

@@ -13,10 +13,12 @@ from calotype.cache.hands import Hand, Turn
 from calotype.cache.purge import PurgeFilter
 from calotype.sql.sqlite import purges
 from tests.support.adapters import pages, sqlite_adapters
-from tests.support.builders import HERE, an_origin
+from tests.support.builders import HERE, TRIAL, an_origin
 from tests.support.clock import HandClock
 
-WALKS = re.compile(r"SCAN (?:entry|e|url|u|dir|d|tag|g|entry_tag|et|ns|n|purge_log|lease|api_key|account)\b")
+WALKS = re.compile(
+    r"SCAN (?:entry|e|url|u|dir|d|tag|g|entry_tag|et|ns|n|purge_log|lease|api_key|account|account_room|a)\b"
+)
 """The names our statements give to tables that grow. Temporary tables and a filter's ranges may be walked."""
 
 
@@ -181,6 +183,31 @@ async def test_a_sweep_goes_on_where_it_stopped_and_reads_a_chunk(adapters):
     # Once a pass the namespaces are gone through; there are two for an account.
     walked = [statement for statement in walks(plans) if "max(id)" not in statement]
     assert [statement.split(" SET ")[0] for statement in walked] == ["UPDATE ns"]
+
+
+@pytest.mark.parametrize("hand", Hand)
+async def test_a_hand_of_an_account_reads_its_entries_and_no_others(adapters, hand):
+    for number in range(4):
+        await adapters.keep(an_origin(f"k{number}", namespace=TRIAL))
+    ledger, now = adapters.ledger, adapters.clock()
+    await ledger.evict(Hand.PROBATION, ledger.usage(1), Turn(40, ()), now)
+    with statements(adapters.index._database) as plans:
+        assert ledger.accounts_above(0) == [1]
+        usage = ledger.usage(1)
+        first, *_, last = await ledger.candidates(hand, usage, now)
+        assert await ledger.evict(hand, usage, Turn(last.place, (first.place, last.place)), now) > 0
+
+    assert walks(plans) == {}
+    (chunk,) = [steps for statement, steps in plans.items() if "UNION ALL" in statement]
+    assert chunk[0] == "MERGE (UNION ALL)"
+    summed = [steps for statement, steps in plans.items() if "sum(" in statement]
+    assert len(summed) == (hand is Hand.PROBATION)
+    for steps in (chunk, *summed):
+        of_entry = {step for step in steps if re.match(r"\w+ e\b", step)}
+        assert of_entry == {"SEARCH e USING INDEX entry_ns (ns=? AND rowid>? AND rowid<?)"}
+        assert not any("TEMP B-TREE" in step for step in steps)
+    (above,) = [steps for statement, steps in plans.items() if "ORDER BY used" in statement]
+    assert above == ["SEARCH account_room USING COVERING INDEX account_room_used (used>?)"]
 
 
 @pytest.mark.parametrize("hand", Hand)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from calotype.cache.entry import Identity
+from calotype.cache.entry import Identity, Mode, Namespace
 from calotype.cache.globs import UrlGlob
 from calotype.cache.hands import Hand, Turn
 from calotype.cache.ports import Barred, Stored
@@ -21,13 +21,16 @@ from tests.support.builders import an_entry, an_origin
 from tests.support.clock import HandClock
 from tests.support.room import counted, told
 
+ACCOUNTS = (1, 2)
+NAMESPACES = [Namespace(account, mode) for account in ACCOUNTS for mode in Mode]
+
 
 class Anything:
     """Does to an index, by chance, whatever moves rows."""
 
     def __init__(self, adapters, seed):
         self.adapters, self.clock, self.chance = adapters, adapters.clock, random.Random(seed)
-        self.kept, self.kept_blobs = [a_stranger()], 0
+        self.kept, self.kept_blobs, self.evicted_of_accounts = [a_stranger()], 0, 0
         store = self.store
         self.ways = [
             store,
@@ -47,13 +50,14 @@ class Anything:
 
     async def store(self):
         key = f"k{self.chance.randrange(30)}"
-        origin = an_origin(key, f"https://{key[-1]}.example/{key}")
+        origin = an_origin(key, f"https://{key[-1]}.example/{key}", self.chance.choice(NAMESPACES))
         size = self.chance.choice([1, 4095, 4096, 4097, 100_000])
         self.kept.append(await self.adapters.keep(origin, self.chance.choice([60, 86_400]), size))
 
     async def keep_blob(self):
         before, adapters = self.chance.choice(self.kept), self.adapters
-        origin = replace(an_origin(before.key), identity=Identity(before.key, before.id))
+        origin = an_origin(before.key, namespace=before.namespace)
+        origin = replace(origin, identity=Identity(before.key, before.id))
         lease = await adapters.lease(origin)
         entry = replace(before, birth=lease.birth, stored_at=self.clock())
         let_go = adapters.ledger.usage().let_go_bytes
@@ -78,15 +82,18 @@ class Anything:
             PurgeFilter(url=UrlGlob(f"https://{host}.example/*")),
             PurgeFilter(everything=True),
         )
-        await self.adapters.purge(self.chance.choice([one, one, some, some, some, all_there_is]))
+        which = self.chance.choice([one, one, some, some, some, all_there_is])
+        await self.adapters.purge(which, self.chance.choice(NAMESPACES))
 
     async def evict(self):
         ledger, hand = self.adapters.ledger, self.chance.choice(list(Hand))
-        usage = ledger.usage()
+        usage = ledger.usage(self.chance.choice([None, *ACCOUNTS]))
         seen = await ledger.candidates(hand, usage, self.clock())
         seen = seen[: self.chance.randrange(len(seen) + 1)]
         takes = tuple(candidate.place for candidate in seen if self.chance.random() < 0.5)
-        await ledger.evict(hand, usage, Turn(seen[-1].place if seen else 0, takes), self.clock())
+        turn = Turn(seen[-1].place if seen else 0, takes)
+        evicted = await ledger.evict(hand, usage, turn, self.clock())
+        self.evicted_of_accounts += evicted if usage.account is not None else 0
 
     async def sweep(self):
         self.clock.advance(minutes=self.chance.choice([1, 40]))
@@ -107,9 +114,11 @@ async def test_after_any_run_of_stores_deletes_purges_sweeps_and_evictions_they_
         anything = Anything(adapters, seed)
         for _ in range(150):
             await anything.step()
-            assert told(adapters.ledger.usage()) == counted(adapters)
+            for whose in (None, *ACCOUNTS):
+                assert told(adapters.ledger.usage(whose)) == counted(adapters, whose)
 
         assert adapters.ledger.usage().let_go_bytes > 0
+        assert anything.evicted_of_accounts > 0
         assert anything.kept_blobs > 0
 
 
@@ -120,7 +129,7 @@ def database_of(adapters):
 async def test_a_transaction_that_fails_moves_no_counter(tmp_path):
     async with sqlite_adapters(tmp_path / "index.db", HandClock()) as adapters:
         await adapters.keep(an_origin("a"))
-        before = adapters.ledger.usage()
+        before = [adapters.ledger.usage(whose) for whose in (None, 1)]
 
         def delete_and_fail(connection):
             connection.execute("DELETE FROM entry")
@@ -129,7 +138,7 @@ async def test_a_transaction_that_fails_moves_no_counter(tmp_path):
         with pytest.raises(LookupError):
             await database_of(adapters).write(delete_and_fail)
 
-        assert adapters.ledger.usage() == before
+        assert [adapters.ledger.usage(whose) for whose in (None, 1)] == before
 
 
 async def test_an_index_of_before_is_counted_when_it_is_first_opened(tmp_path, monkeypatch):
@@ -138,15 +147,18 @@ async def test_an_index_of_before_is_counted_when_it_is_first_opened(tmp_path, m
         monkeypatch.setattr(migrate_module, "migrations", lambda: known[:1])
         migrate_module.migrate(connection)
         monkeypatch.undo()
-        for number, size in enumerate([1, 4096, 4097]):
+        for number, (ns, size) in enumerate([(2, 1), (3, 4096), (4, 4097)]):
             connection.execute(
-                "INSERT INTO entry VALUES (NULL, 2, ?, ?, 1, 1, ?, ?, x'', 'png', 1, 1, 0, 1, 0, 0, 0, 0, 0, "
+                "INSERT INTO entry VALUES (NULL, ?, ?, ?, 1, 1, ?, ?, x'', 'png', 1, 1, 0, 1, 0, 0, 0, 0, 0, "
                 "'{}', x'', 0)",
-                (f"k{number}", f"{number}", f"{number}", size),
+                (ns, f"k{number}", f"{number}", f"{number}", size),
             )
 
     async with sqlite_adapters(path, HandClock()) as adapters:
         assert told(adapters.ledger.usage()) == counted(adapters) == (3, 4096 + 4096 + 8192, 0)
+        assert told(adapters.ledger.usage(1)) == counted(adapters, 1) == (2, 4096 + 4096, 0)
+        assert told(adapters.ledger.usage(2)) == counted(adapters, 2) == (1, 8192, 0)
         # And what comes after counts on.
         await adapters.keep(an_origin("new"))
         assert told(adapters.ledger.usage()) == counted(adapters) == (4, 5 * 4096, 4096)
+        assert told(adapters.ledger.usage(1)) == counted(adapters, 1) == (3, 3 * 4096, 4096)

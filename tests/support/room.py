@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from calotype.cache.room import Room, Usage, held_bytes
+from calotype.sql.rows import namespace_of
 from calotype.sql.sqlite.entries import SqliteEntryIndex
 from tests.support.adapters import Adapters
 from tests.support.builders import HERE, an_origin
 
 
-def counted(adapters: Adapters) -> tuple[int, int, int]:
-    """Return entries, bytes and bytes on probation, added up from the rows."""
+def counted(adapters: Adapters, account: int | None = None) -> tuple[int, int, int]:
+    """Return entries, bytes and bytes on probation, of all or of one account, added up from the rows."""
     index = adapters.index
     assert isinstance(index, SqliteEntryIndex)
-    rows = index._database.reader.execute("SELECT id, size FROM entry").fetchall()
-    boundary = adapters.ledger.usage().boundary
-    held = [(place, held_bytes(size)) for place, size in rows]
+    rows = index._database.reader.execute("SELECT id, ns, size FROM entry").fetchall()
+    boundary = adapters.ledger.usage(account).boundary
+    held = [
+        (place, held_bytes(size))
+        for place, ns, size in rows
+        if account is None or namespace_of(ns).account == account
+    ]
     return len(held), sum(size for _, size in held), sum(size for place, size in held if place > boundary)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.hands import Candidate, Ghosts, Hand, Touched, Turn, walk
@@ -41,11 +42,10 @@ def held_bytes(size_bytes: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoomLimits:
-    """The operator's bounds, and the marks that follow from them."""
+class Budget:
+    """A bound on what entries may hold, and the marks that follow from it."""
 
     max_bytes: int = DEFAULT_MAX_BYTES
-    min_free_bytes: int = DEFAULT_MIN_FREE_BYTES
 
     @property
     def start_bytes(self) -> int:
@@ -62,6 +62,15 @@ class RoomLimits:
         """One entry may hold 5 %: a larger one would push out too many others."""
         return self.max_bytes // 20
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomLimits(Budget):
+    """The operator's bounds: for the whole cache, for the disk below it, and for each account in it."""
+
+    min_free_bytes: int = DEFAULT_MIN_FREE_BYTES
+    account: Budget | None = None
+    """What one account may hold, live and test together; None: as much as there is."""
+
     @property
     def start_free_bytes(self) -> int:
         """The same for the disk: eviction starts below 110 % of what is to stay free."""
@@ -75,8 +84,10 @@ class RoomLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How the room is used, exactly, as of the last commit."""
+    """How the room is used, exactly, as of the last commit: all of it, or one account's share."""
 
+    account: int | None = None
+    """Whose; None: everybody's."""
     entries: int
     """All that are in the index, those included that nobody can have any more."""
     used_bytes: int
@@ -84,7 +95,7 @@ class Usage:
     probation_bytes: int
     """The share of those stored after boundary."""
     let_go_bytes: int
-    """Room of all entries that ever went, for whatever reason: it only grows."""
+    """Room of all entries of everybody that ever went, for whatever reason: it only grows."""
     boundary: int
     """The first hand's place."""
     hand: int
@@ -103,13 +114,21 @@ class RoomLedger(Protocol):
     Methods raise StoreUnavailable when the database cannot be used.
     """
 
-    def usage(self) -> Usage:
-        """Return the counters. Never suspends."""
+    def usage(self, account: int | None = None) -> Usage:
+        """Return the counters, of everybody or of one account. Never suspends."""
+        ...
+
+    def accounts_above(self, used_bytes: int) -> Sequence[int]:
+        """Return the up to CHUNK accounts that hold most, of those that hold more than used_bytes.
+
+        Never suspends.
+        """
         ...
 
     async def candidates(self, hand: Hand, usage: Usage, now: datetime) -> Sequence[Candidate]:
         """Return the up to CHUNK entries that come after where hand stands in usage, in order of place.
 
+        Where usage is an account's, so are the hand and the entries.
         On probation that is everything stored after boundary, in main everything up to it.
         """
         ...
@@ -143,6 +162,7 @@ Refused = TooLarge | NoRoom
 class Room:
     """Lets go of entries in the background, a chunk at a time, and of a few more when a store needs them.
 
+    An account with a budget has two hands of its own, which walk through its own entries only.
     Several processes may do so on one index: the hands are in the index, and who finds one moved
     leaves it. Each goes by the hits it has seen itself.
     """
@@ -153,21 +173,29 @@ class Room:
         self._ledger, self._limits, self._free_bytes, self._clock = ledger, limits, free_bytes, clock
         self.touched = Touched()
         self._ghosts = Ghosts(min(max(limits.max_bytes // _BYTES_PER_GHOST, _FEWEST_GHOSTS), _MOST_GHOSTS))
-        self._door, self._hand_moves = asyncio.Lock(), asyncio.Lock()
+        self._doors: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
+        self._hand_moves = asyncio.Lock()
         self._evicting = False
-        self._reserved_bytes = 0
+        self._full_accounts: dict[int, None] = {}
+        """In the order in which their turns come."""
+        self._reserved: Counter[int | None] = Counter()
+        """Bytes by account, and under None those of all."""
         self._let_go: deque[tuple[datetime, int]] = deque()
 
     @contextlib.asynccontextmanager
-    async def reserve(self, size_bytes: int) -> AsyncIterator[Refused | None]:
-        """Hold room for a blob while it is being stored; give the reason if there is none."""
+    async def reserve(self, account: int, size_bytes: int) -> AsyncIterator[Refused | None]:
+        """Hold room for a blob of account while it is being stored; give the reason if there is none."""
         held = held_bytes(size_bytes)
-        if held > self._limits.max_entry_bytes:
+        # What an account is to let go for itself goes first: then less of everybody's has to.
+        budgets: dict[int | None, Budget] = {None: self._limits}
+        if self._limits.account is not None:
+            budgets = {account: self._limits.account, None: self._limits}
+        if any(held > budget.max_entry_bytes for budget in budgets.values()):
             yield TooLarge()
             return
         # Eviction frees the disk only a minute later, so this store cannot wait for it.
         free = self._free()
-        if free - self._reserved_bytes - held < self._limits.min_free_bytes:
+        if free - self._reserved[None] - held < self._limits.min_free_bytes:
             _log.warning(
                 "a picture was not stored: %d bytes are free on its disk, and %d are to stay so "
                 "(CALOTYPE_CACHE_MIN_FREE)",
@@ -176,26 +204,33 @@ class Room:
             )
             yield NoRoom()
             return
-        if not await self._admit(held):
-            yield NoRoom()
-            return
+        admitted = []
         try:
+            for whose, budget in budgets.items():
+                if not await self._admit(held, whose, budget):
+                    yield NoRoom()
+                    return
+                admitted.append(whose)
             yield None
         finally:
-            self._reserved_bytes -= held
+            for whose in admitted:
+                self._reserved[whose] -= held
+                if not self._reserved[whose]:
+                    del self._reserved[whose]
 
-    async def _admit(self, held: int) -> bool:
+    async def _admit(self, held: int, whose: int | None, budget: Budget) -> bool:
         """Reserve held bytes beside what is stored and reserved, after a bounded attempt to make them fit."""
         # One after the other: together, each would evict for all the others as well.
-        async with self._door:
+        door = self._doors.setdefault(whose, asyncio.Lock())
+        async with door:
             for steps_left in reversed(range(_STEPS_PER_STORE + 1)):
-                used = self._ledger.usage().used_bytes
-                missing = used + self._reserved_bytes + held - self._limits.max_bytes
+                used = self._ledger.usage(whose).used_bytes
+                missing = used + self._reserved[whose] + held - budget.max_bytes
                 if missing <= 0:
-                    self._reserved_bytes += held
+                    self._reserved[whose] += held
                     return True
                 if steps_left:
-                    await self._move_hand(missing)
+                    await self._move_hand(missing, whose, budget)
         return False
 
     def check(self) -> Fault | None:
@@ -213,7 +248,35 @@ class Room:
             await asyncio.sleep(_IDLE_S if pause_s is None else pause_s)
 
     async def step(self) -> float | None:
-        """Do one chunk if there is too much; return the seconds until the next, None when none is due."""
+        """Do what is due, up to a chunk for an account and one for all; return the seconds until the next.
+
+        None when nothing is due.
+        """
+        pauses = (await self._step_for_account(), await self._step_for_all())
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+    async def _step_for_account(self) -> float | None:
+        budget = self._limits.account
+        if budget is None:
+            return None
+        full = self._full_accounts
+        new = [one for one in self._ledger.accounts_above(budget.start_bytes) if one not in full]
+        full.update(dict.fromkeys(new))
+        if new:
+            await self._ledger.begin_pass(self._clock())
+        while full:
+            account = next(iter(full))
+            del full[account]
+            usage = self._ledger.usage(account)
+            wanted = usage.used_bytes - budget.stop_bytes
+            if wanted > 0:
+                full[account] = None  # behind the others: one whose entries all stay stops nobody
+                if not usage.sweeping or usage.used_bytes > budget.max_bytes:
+                    await self._move_hand(wanted, account, budget)
+                return _pause_s(usage, budget)
+        return None
+
+    async def _step_for_all(self) -> float | None:
         usage, now = self._ledger.usage(), self._clock()
         over_disk = self._over_disk(usage, now)
         wanted = max(self._over_budget(usage), over_disk)
@@ -227,8 +290,8 @@ class Room:
             usage = self._ledger.usage()
         # What nobody can have any more goes first, as long as that can wait.
         if not usage.sweeping or over_disk > 0 or usage.used_bytes > self._limits.max_bytes:
-            await self._move_hand(wanted)
-        return self._pause_s(usage, over_disk)
+            await self._move_hand(wanted, None, self._limits)
+        return _QUICKEST_S if over_disk > 0 else _pause_s(usage, self._limits)
 
     def _over_budget(self, usage: Usage) -> int:
         limits = self._limits
@@ -257,24 +320,25 @@ class Room:
             seen.popleft()
         return usage.let_go_bytes - seen[0][1]
 
-    def _pause_s(self, usage: Usage, over_disk: int) -> float:
-        """Return a shorter breath the nearer the budget's end is (Squid's swap marks do so)."""
-        limits = self._limits
-        if over_disk > 0 or usage.used_bytes >= limits.max_bytes:
-            return _QUICKEST_S
-        share = (usage.used_bytes - limits.start_bytes) / (limits.max_bytes - limits.start_bytes)
-        return _SLOWEST_S - max(0.0, share) * (_SLOWEST_S - _QUICKEST_S)
-
-    async def _move_hand(self, wanted_bytes: int) -> None:
+    async def _move_hand(self, wanted_bytes: int, whose: int | None, budget: Budget) -> None:
         async with self._hand_moves:
-            usage, now = self._ledger.usage(), self._clock()
-            hand = self._hand(usage)
+            usage, now = self._ledger.usage(whose), self._clock()
+            hand = _hand(usage, budget)
             candidates = await self._ledger.candidates(hand, usage, now)
             turn = walk(hand, candidates, wanted_bytes, self.touched, self._ghosts, usage.entries)
             # Where main ends there are no candidates, and the turn leads back to place 0: round it goes.
             await self._ledger.evict(hand, usage, turn, now)
 
-    def _hand(self, usage: Usage) -> Hand:
-        # A tenth of what there is: a full disk may keep the cache far below its budget.
-        share = min(usage.used_bytes, self._limits.max_bytes) // 10
-        return Hand.PROBATION if usage.probation_bytes > share else Hand.MAIN
+
+def _hand(usage: Usage, budget: Budget) -> Hand:
+    # A tenth of what there is: a full disk may keep the cache far below its budget.
+    share = min(usage.used_bytes, budget.max_bytes) // 10
+    return Hand.PROBATION if usage.probation_bytes > share else Hand.MAIN
+
+
+def _pause_s(usage: Usage, budget: Budget) -> float:
+    """Return a shorter breath the nearer the budget's end is (Squid's swap marks do so)."""
+    if usage.used_bytes >= budget.max_bytes:
+        return _QUICKEST_S
+    share = (usage.used_bytes - budget.start_bytes) / (budget.max_bytes - budget.start_bytes)
+    return _SLOWEST_S - max(0.0, share) * (_SLOWEST_S - _QUICKEST_S)

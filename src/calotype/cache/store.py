@@ -213,7 +213,8 @@ class CacheStore:
             return unchanged
         if self._room is None:
             return await self._put_and_commit(lease, opened)
-        async with self._room.reserve(opened.entry.size_bytes) as refused:
+        entry = opened.entry
+        async with self._room.reserve(entry.namespace.account, entry.size_bytes) as refused:
             return await self._put_and_commit(lease, opened) if refused is None else refused
 
     async def _commit_unchanged(self, lease: Lease, opened: OpenEntry) -> Committed | BlobReleased:
