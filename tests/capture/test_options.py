@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import zoneinfo
+
 import pytest
 
 from calotype.cache.key import canonical
@@ -12,6 +15,7 @@ from calotype.capture.errors import InvalidRequest
 from calotype.capture.network import BasicAuth, BearerAuth, Cookie, Network, SameSite
 from calotype.capture.output import Area, AreaKind, Clip, Fit, ImageFormat, Resize
 from calotype.capture.parse import parse_capture
+from calotype.capture.parse_browser import _timezones
 from calotype.capture.pdf import Margins, PdfOptions
 from calotype.capture.presets import PRESETS
 from calotype.capture.retouch import Retouch
@@ -52,6 +56,7 @@ def test_what_the_page_is_told_of_the_browser():
     [
         ({"timezone": "Berlin"}, "browser.timezone"),
         ({"timezone": "../../etc/passwd"}, "browser.timezone"),
+        ({"timezone": "localtime"}, "browser.timezone"),
         ({"locale": "de_CH"}, "browser.locale"),
         ({"media": "paper"}, "browser.media"),
         ({"user_agent": "a\r\nb: c"}, "browser.user_agent"),
@@ -62,6 +67,22 @@ def test_what_the_page_is_told_of_the_browser():
 )
 def test_what_no_browser_can_be_told_is_refused_by_name(given, field):
     assert field_of(browser=given) == field
+
+
+def test_the_systems_time_zones_are_listed_once(monkeypatch):
+    asked = []
+
+    def look():
+        asked.append(1)
+        return {"Europe/Berlin"}
+
+    monkeypatch.setattr(zoneinfo, "available_timezones", look)
+    _timezones.cache_clear()
+    for _ in range(3):
+        negative(browser={"timezone": "Europe/Berlin"})
+    _timezones.cache_clear()
+
+    assert asked == [1]
 
 
 def test_what_is_blocked_is_the_same_in_any_order():
