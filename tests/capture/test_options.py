@@ -191,6 +191,28 @@ class TestNetwork:
         for broken in ({"type": "basic"}, {"type": "digest", "username": "u"}, {"type": "bearer"}):
             assert field_of(network={"auth": broken}) == "network.auth"
 
+    @pytest.mark.parametrize(
+        "network",
+        [
+            {"auth": "Bearer SECRET"},
+            {"auth": {"type": "bearer", "token": "SECRET\0"}},
+            {"auth": {"type": "SECRET", "token": "SECRET"}},
+            {"auth": {"type": "basic", "username": "u", "password": 5551234}},
+            {"cookies": "a=SECRET"},
+            {"cookies": [{"name": "a", "value": 5551234}]},
+            {"headers": "Authorization: SECRET"},
+            {"headers": {"Authorization: SECRET": ""}},
+            {"headers": {"Authorization": 5551234}},
+            "Authorization: SECRET",
+        ],
+        ids=str,
+    )
+    def test_nor_in_the_error_about_one_that_is_badly_put(self, network):
+        with pytest.raises(InvalidRequest, match=r"^network") as told:
+            parse_capture({"url": URL, "network": network})
+
+        assert not {"SECRET", "5551234"} & set(re.findall("[A-Z]{6}|[0-9]+", str(told.value)))
+
     def test_no_secret_is_in_what_a_value_prints(self):
         network = negative(
             network={

@@ -10,6 +10,8 @@ from calotype.capture.errors import InvalidRequest
 
 E = TypeVar("E", bound=StrEnum)
 _LONGEST_SHOWN = 60
+SECRET_GROUPS = frozenset({"network"})
+"""Groups of which no error repeats a value, not even one that stands where the group should."""
 
 
 def shown(value: object) -> str:
@@ -29,8 +31,10 @@ class Fields:
     without fraction is an integer, since some clients know only floats.
     """
 
-    def __init__(self, group: Mapping[str, object], path: str = "") -> None:
+    def __init__(self, group: Mapping[str, object], path: str = "", *, secret: bool = False) -> None:
+        """Read group, which stands at path; of a secret one no error repeats a value."""
         self._group = group
+        self._secret = secret
         self._prefix = f"{path}." if path else ""
         self._known: set[str] = set()
         self._inner: list[Fields] = []
@@ -44,8 +48,10 @@ class Fields:
         return self._prefix + name
 
     def refuse(self, name: str, remedy: str) -> InvalidRequest:
-        """Return the error that names the field, its value and what is allowed."""
-        return InvalidRequest(self.path(name), f"is {shown(self._group.get(name))}", remedy)
+        """Return the error that names the field, its value (unless that is secret) and what is allowed."""
+        secret = self._secret or name in SECRET_GROUPS
+        problem = "cannot be used" if secret else f"is {shown(self._group.get(name))}"
+        return InvalidRequest(self.path(name), problem, remedy)
 
     def group(self, name: str) -> Mapping[str, object]:
         """Return the sub-group called name, empty when absent."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.expand import expand
-from calotype.capture.fields import Fields
+from calotype.capture.fields import SECRET_GROUPS, Fields
 from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Target, Viewport, Wait, WaitUntil
 from calotype.capture.parse_browser import MAX_SELECTOR, parse_block, parse_browser, parse_network, parse_page
 from calotype.capture.parse_output import parse_output
@@ -47,7 +47,7 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
     fields = Fields(expand(mapping))
     target = _target(fields)
     groups = {
-        name: Fields(fields.group(name), name)
+        name: Fields(fields.group(name), name, secret=name in SECRET_GROUPS)
         for name in ("viewport", "wait", "browser", "block", "page", "network", "output", "capture", "pdf")
     }
     wait, budget_ms = _wait(groups["wait"])

@@ -144,7 +144,8 @@ def _headers(group: Fields) -> tuple[tuple[str, str], ...]:
     headers: dict[str, str] = {}
     for name, value in given.items():
         if not _TOKEN.fullmatch(name):
-            raise InvalidRequest(path, f"holds {shown(name)}", "that is no name of a header")
+            # Not repeated: who takes a line for a name has put the value there, too.
+            raise InvalidRequest(path, "holds what is no name of a header", "give names and values apart")
         lowered = name.lower()
         if lowered in _NOT_TO_SET:
             raise InvalidRequest(f"{path}.{name}", "cannot be set", "cookies go into network.cookies")
@@ -160,7 +161,7 @@ def _cookies(group: Fields, url: str | None) -> tuple[Cookie, ...]:
     given = group.objects("cookies", _MAX_ITEMS) or []
     cookies = []
     for number, one in enumerate(given):
-        fields = Fields(one, f"{group.path('cookies')}[{number}]")
+        fields = Fields(one, f"{group.path('cookies')}[{number}]", secret=True)
         cookies.append(_cookie(fields, url))
         group.adopt(fields)
     return tuple(cookies)
@@ -203,7 +204,7 @@ def _auth(group: Fields) -> BasicAuth | BearerAuth | None:
     given = group.group("auth")
     if not given:
         return None
-    fields = Fields(given, group.path("auth"))
+    fields = Fields(given, group.path("auth"), secret=True)
     kind = fields.text("type", 16)
     username, password, token = (
         fields.text("username", 1_024),
