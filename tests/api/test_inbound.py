@@ -232,6 +232,10 @@ class TestQueries:
     def test_tags_are_such_a_list(self, text):
         assert query(text) == {"cache": {"tags": ["a", "b"]}}
 
+    @pytest.mark.parametrize("name", ["inject_script", "inject_script[]"])
+    def test_scripts_by_repeat_or_brackets_with_their_commas(self, name):
+        assert query(f"{name}=a(1,2)&{name}=b()") == {"page": {"scripts": ["a(1,2)", "b()"]}}
+
     def test_an_empty_list(self):
         assert query("fail_on=") == {"fail_on": []}
 

@@ -109,8 +109,8 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     """Return the nested mapping that decoded query parameters spell.
 
     Booleans are true, false, 1, 0 or a bare name; lists repeat their name, end it in [], or are
-    separated by commas. What cannot be read as its kind is left as it stands, for the parser
-    to refuse by name.
+    separated by commas, but for scripts and styles. What cannot be read as its kind is left as
+    it stands, for the parser to refuse by name.
     """
     flat: dict[str, object] = {}
     for raw_name, text in pairs:
@@ -121,10 +121,12 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
             _put(flat, f"{parent}.{child}", _value(f"{parent}.{child}", text))
             continue
         path = _FLAT.get(name, name)
-        if path in _LISTS:
+        if path in _LISTS or path in _ONE_OR_MORE:
             items = flat.setdefault(name, [])
+            # The commas of a script are its own.
+            given = [text] if path in _ONE_OR_MORE else [item for item in text.split(",") if item]
             if isinstance(items, list):
-                items.extend(item for item in text.split(",") if item)
+                items.extend(given)
         else:
             flat[name] = _value(path, text)
     clip = flat.pop("clip", None)
