@@ -139,7 +139,19 @@ class TestNetwork:
 
     @pytest.mark.parametrize(
         "headers",
-        [{"a b": "1"}, {"Host": "x"}, {"Cookie": "a=1"}, {"a": "1\r\nb: 2"}, {"a": 1}, {"": "1"}, ["a"]],
+        [
+            {"a b": "1"},
+            {"Host": "x"},
+            {"Cookie": "a=1"},
+            {"a": "1\r\nb: 2"},
+            {"a": 1},
+            {"": "1"},
+            ["a"],
+            {"Cookie2": "1"},
+            {"Set-Cookie": "a=1"},
+            {"Proxy-Authorization": "a"},
+            {"Proxy-Else": "a"},
+        ],
         ids=str,
     )
     def test_a_header_that_cannot_be_set_is_refused(self, headers):

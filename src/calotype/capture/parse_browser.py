@@ -31,10 +31,11 @@ _COOKIE_VALUE = re.compile(r"[\x20-\x3a\x3c-\x7e]*", re.ASCII)
 _NOT_TO_SET = frozenset(
     {
         "host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect",
-        "keep-alive", "proxy-authorization", "proxy-connection", "cookie",
+        "keep-alive", "cookie", "cookie2", "set-cookie",
     }
 )  # fmt: skip
-"""Headers that belong to a connection, or have an option of their own."""
+"""Headers that belong to a connection, or have an option of their own. With one of them, or one that begins
+with `proxy-`, the browser takes no answer to a request that it has paused, and would wait for another."""
 
 
 def parse_browser(group: Fields) -> Emulation:
@@ -147,7 +148,7 @@ def _headers(group: Fields) -> tuple[tuple[str, str], ...]:
             # Not repeated: who takes a line for a name has put the value there, too.
             raise InvalidRequest(path, "holds what is no name of a header", "give names and values apart")
         lowered = name.lower()
-        if lowered in _NOT_TO_SET:
+        if lowered in _NOT_TO_SET or lowered.startswith("proxy-"):
             raise InvalidRequest(f"{path}.{name}", "cannot be set", "cookies go into network.cookies")
         if not isinstance(value, str) or len(value) > _MAX_VALUE or not _VALUE.fullmatch(value):
             raise InvalidRequest(
