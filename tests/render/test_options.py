@@ -112,6 +112,11 @@ class TestBrowser:
 
         assert share_of(picture(shot), GREEN) == 1
 
+    @pytest.mark.parametrize("locale", ["english", "de-de-de-de"])
+    async def test_a_language_that_the_browser_does_not_know_is_told_by_name(self, shoot, locale):
+        with pytest.raises(InvalidRequest, match=r"browser\.locale is not known to the browser"):
+            await shoot("/home", browser={"locale": locale})
+
 
 class TestNetwork:
     async def test_headers_go_to_the_targets_own_site_and_to_no_other(self, a_renderer, site, other):
@@ -172,6 +177,21 @@ class TestNetwork:
 
         assert set(site.requests[0].headers["cookie"].split("; ")) == {"a=1", "b=2"}
         assert share_of(picture(shot), GREEN) == 1
+
+    @pytest.mark.parametrize(
+        "cookie",
+        [
+            {"name": "__Secure-a", "value": "1"},
+            {"name": "a", "value": "1", "path": "x"},
+            {"name": "a", "value": "1" * 5000},
+        ],
+        ids=["prefix", "path", "length"],
+    )
+    async def test_a_cookie_that_the_browser_refuses_is_told_by_name(self, shoot, cookie):
+        with pytest.raises(
+            InvalidRequest, match=r"network\.cookies\[1\] is no cookie"
+        ):
+            await shoot("/home", network={"cookies": [{"name": "b", "value": "2"}, cookie]})
 
     async def test_and_gone_with_the_capture(self, shoot, site):
         await shoot("/home", network={"cookies": [{"name": "a", "value": "1"}]})

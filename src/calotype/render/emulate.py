@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from calotype.capture.emulation import Emulation
+from calotype.capture.errors import InvalidRequest
 from calotype.capture.negative import Negative
 from calotype.capture.network import Cookie
-from calotype.render.cdp import Session
+from calotype.render.cdp import CallRefused, Session
 from calotype.render.pool import Tab
 
 TOUCH_POINTS = 5
 """What phones report."""
+
+
+_FIELDS: Final = {
+    "Emulation.setLocaleOverride": "browser.locale",
+    "Emulation.setTimezoneOverride": "browser.timezone",
+    "Emulation.setUserAgentOverride": "browser.user_agent",
+}
+"""Calls that the browser refuses for what the caller wants to have said -> the field that says it."""
 
 
 class _Dialog(msgspec.Struct, frozen=True):
@@ -23,7 +32,10 @@ class _Dialog(msgspec.Struct, frozen=True):
 
 
 async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
-    """Dress the blank tab as negative asks; to be called before the page is loaded."""
+    """Dress the blank tab as negative asks; to be called before the page is loaded.
+
+    Raises InvalidRequest for what the browser does not know.
+    """
     session, viewport = tab.session, negative.viewport
     metrics = {
         "width": viewport.width_px,
@@ -48,7 +60,13 @@ async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
     if negative.browser.geolocation is not None:
         granted = {"permissions": ["geolocation"], "browserContextId": tab.context_id}
         calls.append(tab.browser.call("Browser.grantPermissions", granted, timeout_s))
-    await asyncio.gather(*calls)
+    try:
+        await asyncio.gather(*calls)
+    except CallRefused as exc:
+        # Only the browser knows all zones and languages that it knows.
+        if exc.method not in _FIELDS:
+            raise
+        raise InvalidRequest(_FIELDS[exc.method], "is not known to the browser", "give another") from exc
 
 
 def dressing(session: Session, negative: Negative, timeout_s: float) -> list[Coroutine[Any, Any, None]]:
@@ -82,11 +100,23 @@ def _media(browser: Emulation) -> dict[str, Any]:
 
 
 async def set_cookies(tab: Tab, negative: Negative, url: str | None, timeout_s: float) -> None:
-    """Put the caller's cookies into the tab's own jar, before anything is asked of any server."""
-    cookies = negative.network.cookies
-    if cookies:
-        jar = {"cookies": [_cookie(cookie, url) for cookie in cookies], "browserContextId": tab.context_id}
-        await tab.browser.call("Storage.setCookies", jar, timeout_s)
+    """Put the caller's cookies into the tab's own jar, before anything is asked of any server.
+
+    Raises InvalidRequest for one that the browser refuses.
+    """
+    jar = {"browserContextId": tab.context_id}
+    # One by one, so that the browser says which of them it refuses.
+    setting = [
+        tab.browser.call("Storage.setCookies", {**jar, "cookies": [_cookie(cookie, url)]}, timeout_s)
+        for cookie in negative.network.cookies
+    ]
+    for number, refused in enumerate(await asyncio.gather(*setting, return_exceptions=True)):
+        if isinstance(refused, CallRefused):
+            remedy = "see to its path, to its length, and to what its name's prefix demands"
+            field = f"network.cookies[{number}]"
+            raise InvalidRequest(field, "is no cookie that the browser takes", remedy) from refused
+        if isinstance(refused, BaseException):
+            raise refused
 
 
 def _cookie(cookie: Cookie, url: str | None) -> dict[str, Any]:
