@@ -188,9 +188,7 @@ class TestNetwork:
         ids=["prefix", "path", "length"],
     )
     async def test_a_cookie_that_the_browser_refuses_is_told_by_name(self, shoot, cookie):
-        with pytest.raises(
-            InvalidRequest, match=r"network\.cookies\[1\] is no cookie"
-        ):
+        with pytest.raises(InvalidRequest, match=r"network\.cookies\[1\] is no cookie"):
             await shoot("/home", network={"cookies": [{"name": "b", "value": "2"}, cookie]})
 
     async def test_and_gone_with_the_capture(self, shoot, site):
@@ -328,6 +326,22 @@ class TestPage:
         shot = await shoot("/door", page={"click": "#go"})
 
         assert shot.verdict.title == "Visit 1"
+
+    async def test_a_page_that_moves_by_itself_is_clicked_where_it_ends(self, shoot, site):
+        site.serve("/from", "<script>setTimeout(() => location = '/to', 500)</script>")
+        site.serve("/to", PAGE)
+
+        assert box_of(picture(await shoot("/from", page={"click": "#b"})), GREEN) == (0, 100, 400, 200)
+
+    async def test_what_cannot_be_seen_is_not_clicked_nor_what_lies_where_it_does_not(self, shoot):
+        page = PAGE.replace("<div id=a", "<div id=a onclick=\"this.style.background='#0f0'\"")
+        shown = await shoot(
+            page + "<style>i { display: none }</style><i class=x></i>", page={"click": "i, #b"}
+        )
+
+        assert box_of(picture(shown), GREEN) == (0, 100, 400, 200)
+        with pytest.raises(RenderTimeout, match="changing the page"):
+            await shoot(page + "<i hidden>", budget_ms=1_500, page={"click": "i"})
 
     async def test_what_is_to_be_clicked_is_waited_for(self, shoot):
         late = (

@@ -30,7 +30,7 @@ from calotype.render.page import Page, PageMoved, without_credentials
 from calotype.render.pdf import print_page
 from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
-from calotype.render.retouch import retouch, scroll_to
+from calotype.render.retouch import Click, retouch, scroll_to
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import Picture, shoot
 
@@ -148,10 +148,10 @@ async def _picture(
             await wait.open_html(page, document, interception, deadline.remaining_s())
         case unreachable:
             assert_never(unreachable)
-    for move in range(1 + wait.MAX_MOVES):
+    click = Click(negative.page.click)
+    for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            # A page that a click has led to is not clicked again.
-            await _bring_to_rest(page, way_out, request, deadline, progress, click=move == 0)
+            await _bring_to_rest(page, way_out, request, deadline, progress, click)
             progress.step = "taking the picture"
             verdict = await _judge(page, negative, deadline)
             picture = await _print(page, request, deadline)
@@ -177,8 +177,7 @@ async def _bring_to_rest(
     request: CaptureRequest,
     deadline: Deadline,
     progress: _Progress,
-    *,
-    click: bool,
+    click: Click,
 ) -> None:
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
     asked, area = request.negative.wait, request.output.area
@@ -188,7 +187,7 @@ async def _bring_to_rest(
     document, wanted = page.loader_id, request.negative.page
     if wanted != Retouch():
         progress.step = "changing the page as asked"
-        await retouch(page, wanted, deadline, click=click)
+        await retouch(page, wanted, click, deadline)
     if asked.selector is not None:
         progress.step = f"waiting for the selector {asked.selector!r} to match"
         await wait.matched(page, asked.selector, "wait.for_selector", deadline.remaining_s())

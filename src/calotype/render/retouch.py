@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -42,12 +43,21 @@ _SELECT_JS: Final = """(selectors, remove) => {
   return {};
 }"""
 
-_CENTRE_JS: Final = """css => {
-  const element = Document.prototype.querySelector.call(document, css);
-  if (!element) return {};
-  element.scrollIntoView({block: "center", inline: "center", behavior: "instant"});
-  const box = element.getBoundingClientRect();
-  return {point: {x: box.x + box.width / 2, y: box.y + box.height / 2}};
+# What has no area lies nowhere: a click on it would hit what is at the top left of the page.
+_CENTRE_JS: Final = """async css => {
+  const hasArea = element => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.height > 0;
+  };
+  for (;;) {
+    const element = [...Document.prototype.querySelectorAll.call(document, css)].find(hasArea);
+    if (element) {
+      element.scrollIntoView({block: "center", inline: "center", behavior: "instant"});
+      const box = element.getBoundingClientRect();
+      return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+    }
+    await new Promise(later => setTimeout(later, 50));
+  }
 }"""
 
 _SCROLL_JS: Final = """css => {
@@ -65,12 +75,16 @@ class _Selected(msgspec.Struct, frozen=True):
     unreadable: str | None = None
 
 
-class _Centre(msgspec.Struct, frozen=True):
-    point: _Point | None = None
+@dataclass(slots=True)
+class Click:
+    """A click that is made once, in whichever document its element is found first."""
+
+    selector: str | None
+    made: bool = False
 
 
-async def retouch(page: Page, wanted: Retouch, deadline: Deadline, *, click: bool) -> None:
-    """Change the document as wanted; with click also click.
+async def retouch(page: Page, wanted: Retouch, click: Click, deadline: Deadline) -> None:
+    """Change the document as wanted, and click, unless that was done in an earlier document.
 
     Raises InvalidRequest for a selector that the browser cannot read, and for a script or a style sheet
     that fails: the picture would not be what was asked for, and nobody would know why.
@@ -87,8 +101,8 @@ async def retouch(page: Page, wanted: Retouch, deadline: Deadline, *, click: boo
             await _run(page, script, f"page.scripts[{number}]", deadline)
     await _hide(page, wanted.remove, "page.remove", "display: none", deadline, remove=True)
     await _hide(page, wanted.hide, "page.hide", "visibility: hidden", deadline, remove=False)
-    if wanted.click is not None and click:
-        await _click(page, wanted.click, deadline)
+    if click.selector is not None and not click.made:
+        await _click(page, click, click.selector, deadline)
 
 
 async def scroll_to(page: Page, selector: str, deadline: Deadline) -> None:
@@ -123,11 +137,11 @@ async def _hide(
     await page.run(_STYLE_JS, [css], deadline.remaining_s(), msgspec.Raw)
 
 
-async def _click(page: Page, selector: str, deadline: Deadline) -> None:
+async def _click(page: Page, click: Click, selector: str, deadline: Deadline) -> None:
     await wait.matched(page, selector, "page.click", deadline.remaining_s())
-    centre = (await page.run(_CENTRE_JS, [selector], deadline.remaining_s(), _Centre)).point
-    if centre is None:
-        return  # it left between the two looks
+    centre = await page.run(_CENTRE_JS, [selector], deadline.remaining_s(), _Point)
+    # A page that a click has led to is not clicked again; one that has moved by itself was not clicked yet.
+    click.made = True
     where = {"x": centre.x, "y": centre.y, "button": "left", "clickCount": 1}
     for kind in ("mousePressed", "mouseReleased"):
         event = {"type": kind, **where}
