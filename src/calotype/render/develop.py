@@ -70,13 +70,13 @@ def _develop(negative: bytes, output: Output) -> Picture:
 def _resized(negative: bytes, resize: Resize) -> _Image:
     crop, size = "none", "down"
     width, height = resize.width_px, resize.height_px
+    whole = pyvips.Image.new_from_buffer(negative, "")  # of which nothing but the size is read
     if resize.fit is Fit.COVER:
-        crop = "centre"
-        whole = pyvips.Image.new_from_buffer(negative, "")
         # What is cut off at the bottom of a page is missed less than its head.
         crop = "low" if whole.height * (width or 1) > whole.width * (height or 1) else "centre"
     elif resize.fit is Fit.FILL:
         size = "force"
+        width, height = min(width or whole.width, whole.width), min(height or whole.height, whole.height)
     return pyvips.Image.thumbnail_buffer(
         negative, width or 10_000_000, height=height or 10_000_000, size=size, crop=crop, no_rotate=True
     )
