@@ -424,6 +424,9 @@ class TestOutput:
             ({"width": 60, "height": 200, "fit": "cover"}, (60, 200)),
             ({"width": 50, "height": 200, "fit": "fill"}, (50, 200)),
             ({"width": 4000}, (400, 300)),
+            ({"width": 4000, "height": 4000, "fit": "cover"}, (400, 300)),
+            ({"width": 4000, "height": 4000, "fit": "fill"}, (400, 300)),
+            ({"width": 4000, "height": 100, "fit": "fill"}, (400, 100)),
         ],
         ids=str,
     )
@@ -572,6 +575,17 @@ class TestPdf:
 
         assert ("on paper" in printed, "on the screen" in printed) == (True, False)
         assert ("on paper" in shown, "on the screen" in shown) == (False, True)
+
+    async def test_so_it_is_if_all_goes_on_one_page(self, shoot):
+        page = "<style>@media print { .screen { display: none } }"
+        page += "@media screen { .print { display: none } }"
+        page += "@media (prefers-color-scheme: dark) { .light { display: none } }</style>"
+        page += "<p class=print>on paper</p><p class=screen>on the screen</p><p class=light>by day</p>"
+        pdf = {"output": {"format": "pdf"}, "pdf": {"fit_one_page": True}}
+        printed = pages_of(await shoot(page, **pdf))[0][2]
+        shown = pages_of(await shoot(page, browser={"media": "screen", "dark_mode": True}, **pdf))[0][2]
+
+        assert (printed, shown) == ("on paper\nby day", "on the screen")
 
     async def test_with_a_test_key_every_page_says_so(self, renderer):
         asked = parse_capture({"html": LONG, "output": {"format": "pdf"}}).request

@@ -164,7 +164,8 @@ async def _print(page: Page, request: CaptureRequest, deadline: Deadline) -> Pic
     """Take the picture, or print the page, and make of it what was asked for."""
     output = request.output
     if output.pdf is not None:
-        return await print_page(page, output.pdf, MARK if output.watermark else None, deadline.remaining_s())
+        mark = MARK if output.watermark else None
+        return await print_page(page, output.pdf, request.negative.browser, mark, deadline.remaining_s())
     developing = needs_developing(output)
     shown = replace(output, format=ImageFormat.PNG) if developing else output
     picture = await shoot(page, request.negative.viewport, shown, deadline.remaining_s())

@@ -72,7 +72,7 @@ async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
 def dressing(session: Session, negative: Negative, timeout_s: float) -> list[Coroutine[Any, Any, None]]:
     """Return the calls that tell one frame's process what negative says of the browser."""
     browser = negative.browser
-    calls = [session.call("Emulation.setEmulatedMedia", _media(browser), timeout_s)]
+    calls = [session.call("Emulation.setEmulatedMedia", media_of(browser), timeout_s)]
     # Of locale and user agent each is part of what the other's header says.
     if browser.user_agent is not None or browser.locale is not None:
         agent = {"userAgent": browser.user_agent or "", "acceptLanguage": browser.locale or ""}
@@ -91,7 +91,8 @@ def dressing(session: Session, negative: Negative, timeout_s: float) -> list[Cor
     return calls
 
 
-def _media(browser: Emulation) -> dict[str, Any]:
+def media_of(browser: Emulation) -> dict[str, Any]:
+    """Return what style sheets are to be told, as the protocol spells it."""
     features = [{"name": "prefers-color-scheme", "value": "dark" if browser.dark_mode else "light"}]
     if browser.reduced_motion:
         features.append({"name": "prefers-reduced-motion", "value": "reduce"})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
+from calotype.capture.emulation import Emulation, MediaType
 from calotype.capture.errors import NothingToShow
 from calotype.capture.pdf import PdfOptions
 from calotype.render.cdp import AnswerTooBig, CallRefused
+from calotype.render.emulate import media_of
 from calotype.render.page import Page
 from calotype.render.shoot import Picture
 
@@ -34,7 +37,9 @@ class _Printed(msgspec.Struct, frozen=True):
     data: bytes
 
 
-async def print_page(page: Page, options: PdfOptions, mark: str | None, timeout_s: float) -> Picture:
+async def print_page(
+    page: Page, options: PdfOptions, browser: Emulation, mark: str | None, timeout_s: float
+) -> Picture:
     """Print a page that is ready for it, with mark across; the size told is that of its paper in CSS pixels.
 
     Raises NothingToShow, PageMoved.
@@ -62,7 +67,7 @@ async def print_page(page: Page, options: PdfOptions, mark: str | None, timeout_
     }
     if options.one_page:
         inner_px = (width_in - margins.left - margins.right) * CSS_PX_PER_IN / options.scale
-        height_in = await _whole_height_in(page, inner_px, options, timeout_s)
+        height_in = await _whole_height_in(page, inner_px, options, browser, timeout_s)
         params |= {"paperHeight": height_in, "pageRanges": "1"}
     try:
         printed = await page.stay(page.session.call("Page.printToPDF", params, timeout_s, _Printed))
@@ -75,11 +80,15 @@ async def print_page(page: Page, options: PdfOptions, mark: str | None, timeout_
     return Picture(printed.data, round(width_in * CSS_PX_PER_IN), round(height_in * CSS_PX_PER_IN))
 
 
-async def _whole_height_in(page: Page, inner_px: float, options: PdfOptions, timeout_s: float) -> float:
+async def _whole_height_in(
+    page: Page, inner_px: float, options: PdfOptions, browser: Emulation, timeout_s: float
+) -> float:
     """Return how tall paper must be for all of the page, laid out as it will be printed."""
     metrics = {"width": max(1, round(inner_px)), "height": 1, "deviceScaleFactor": 1, "mobile": False}
     await page.session.call("Emulation.setDeviceMetricsOverride", metrics, timeout_s)
-    await page.session.call("Emulation.setEmulatedMedia", {"media": "print"}, timeout_s)
+    # Each such call says all of what is emulated.
+    as_printed = replace(browser, media=browser.media or MediaType.PRINT)
+    await page.session.call("Emulation.setEmulatedMedia", media_of(as_printed), timeout_s)
     height_px = await page.run(_HEIGHT_JS, [], timeout_s, float)
     # One pixel more: what is rounded up would begin another page.
     content_in = (height_px + 1) * options.scale / CSS_PX_PER_IN
