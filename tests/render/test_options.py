@@ -315,6 +315,11 @@ class TestPage:
         with pytest.raises(InvalidRequest, match=rf"page\.{field} holds 'a\[\['"):
             await shoot(PAGE, page={field: ["#a", "a[["]})
 
+    @pytest.mark.parametrize("selector", ['[data-x="1"', "#c /*"])
+    async def test_one_that_is_left_open_is_told_by_name_and_swallows_no_other(self, shoot, selector):
+        with pytest.raises(InvalidRequest, match=r"page\.hide holds"):
+            await shoot(PAGE, page={"hide": ["#a", selector, "#b"]})
+
     async def test_an_element_is_clicked_as_a_person_would(self, shoot):
         page = PAGE.replace('onclick="this', 'onclick="if (event.isTrusted) this')
         shot = picture(await shoot(page, page={"click": "#b"}))

@@ -33,13 +33,19 @@ _LOAD_JS: Final = """(kind, url) => new Promise(ended => {
   (document.head || document.documentElement).append(element);
 })"""
 
-_SELECT_JS: Final = """(selectors, remove) => {
+# What comes later must not be seen either, so each selector is a rule as well: one of its own, since it may
+# leave a bracket or a comment open, which would swallow what follows.
+_SELECT_JS: Final = """(selectors, style, remove) => {
+  const sheet = new CSSStyleSheet();
   for (const selector of selectors) {
     let found;
-    try { found = Document.prototype.querySelectorAll.call(document, selector); }
-    catch (error) { return {unreadable: selector}; }
+    try {
+      found = Document.prototype.querySelectorAll.call(document, selector);
+      sheet.insertRule(`${selector} { ${style} !important }`);
+    } catch (error) { return {unreadable: selector}; }
     if (remove) for (const element of found) element.remove();
   }
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   return {};
 }"""
 
@@ -128,13 +134,10 @@ async def _hide(
 ) -> None:
     if not selectors:
         return
-    arguments: list[Any] = [list(selectors), remove]
+    arguments: list[Any] = [list(selectors), style, remove]
     selected = await page.run(_SELECT_JS, arguments, deadline.remaining_s(), _Selected)
     if selected.unreadable is not None:
         raise InvalidRequest(field, f"holds {shown(selected.unreadable)}", "give valid CSS selectors")
-    # What comes later must not be seen either.
-    css = "\n".join(f"{selector} {{ {style} !important }}" for selector in selectors)
-    await page.run(_STYLE_JS, [css], deadline.remaining_s(), msgspec.Raw)
 
 
 async def _click(page: Page, click: Click, selector: str, deadline: Deadline) -> None:
