@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import html
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 from calotype.capture.errors import NothingToShow
@@ -35,6 +36,11 @@ _SIDE_LIMITS: Final = {
 }
 
 
+_THREADS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="develop")
+"""Of its own: an encoder cannot be stopped, and goes on after its caller's deadline. In the threads that all
+else shares, a few huge pictures that nobody waits for any more would hold up everybody."""
+
+
 def needs_developing(output: Output) -> bool:
     """Whether the browser cannot make the print by itself."""
     changed = output.resize is not None or output.watermark or output.format is ImageFormat.AVIF
@@ -43,7 +49,7 @@ def needs_developing(output: Output) -> bool:
 
 async def develop(negative: bytes, output: Output) -> Picture:
     """Return the print of a png. Raises NothingToShow if its format cannot hold it."""
-    return await asyncio.to_thread(_develop, negative, output)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _develop, negative, output)
 
 
 def _develop(negative: bytes, output: Output) -> Picture:
