@@ -69,6 +69,36 @@ def test_what_no_browser_can_be_told_is_refused_by_name(given, field):
     assert field_of(browser=given) == field
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"browser": {"media": "screen"}}, {}),
+        (
+            {"browser": {"geolocation": {"latitude": -0.0, "longitude": 0}}},
+            {"browser": {"geolocation": {"latitude": 0, "longitude": 0}}},
+        ),
+        (
+            {"capture": {"clip": {"x": -0.0, "width": 1, "height": 1}}},
+            {"capture": {"clip": {"width": 1, "height": 1}}},
+        ),
+    ],
+    ids=["media", "place", "clip"],
+)
+def test_two_spellings_of_one_picture_are_known_by_one_name(one, other):
+    assert canonical(parse_capture({"url": URL, **one}).request) == canonical(
+        parse_capture({"url": URL, **other}).request
+    )
+
+
+def test_a_pdf_for_the_screen_is_another_one():
+    pdf = {"format": "pdf"}
+    names = {
+        canonical(parse_capture({"url": URL, "output": pdf, "browser": {"media": media}}).request)
+        for media in (None, "screen", "print")
+    }
+    assert len(names) == 3
+
+
 def test_the_systems_time_zones_are_listed_once(monkeypatch):
     asked = []
 

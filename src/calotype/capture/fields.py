@@ -114,7 +114,7 @@ class Fields:
         # The comparison also refuses NaN, which is between nothing.
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.refuse(name, f"it must be a number from {low:g} to {high:g}")
-        return float(value)
+        return float(value) + 0.0  # which makes of -0.0, the same number, the same text
 
     def optional_number(self, name: str, low: float, high: float) -> float | None:
         """Return a number between low and high, or None when the field is absent."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from calotype.capture.emulation import MediaType
 from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.expand import expand
 from calotype.capture.fields import SECRET_GROUPS, Fields
@@ -64,6 +65,9 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
         freeze=groups["capture"].boolean("freeze", default=True),
     )
     output = parse_output(groups["output"], groups["capture"], groups["pdf"])
+    if output.pdf is None and negative.browser.media is MediaType.SCREEN:
+        # What a picture is taken for anyway. A PDF has no such default: first on the screen, then on paper.
+        negative = replace(negative, browser=replace(negative.browser, media=None))
     fail_on = parse_fail_on(fields.texts("fail_on", max_items=32))
     return ParsedCapture(
         request=CaptureRequest(negative=negative, output=output),
