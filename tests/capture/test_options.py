@@ -225,6 +225,16 @@ class TestNetwork:
         with pytest.raises(InvalidRequest, match=r"network\.cookies\[0\]\.domain is missing"):
             parse_capture({"html": "<p>", "network": {"cookies": [cookie]}})
 
+    def test_without_a_url_headers_and_credentials_go_nowhere_and_are_told_as_ignored(self):
+        network = {"headers": {"a": "1"}, "auth": {"type": "bearer", "token": "t"}}
+        nowhere = parse_capture({"html": "<p>", "network": network})
+        somewhere = parse_capture({"html": "<p>", "html_base_url": URL, "network": network})
+
+        assert nowhere.unknown == ["network.auth", "network.headers"]
+        assert nowhere.request == parse_capture({"html": "<p>"}).request
+        assert somewhere.unknown == []
+        assert somewhere.request.negative.network.auth == BearerAuth("t")
+
     def test_credentials(self):
         basic = {"type": "basic", "username": "u", "password": "p"}
 

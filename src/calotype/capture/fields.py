@@ -70,6 +70,10 @@ class Fields:
         """Tell of inner's unknown fields as well."""
         self._inner.append(inner)
 
+    def ignore(self, *names: str) -> None:
+        """Tell of fields, if they are given, as of unknown ones: they have no effect here."""
+        self._known.difference_update(names)
+
     def rename(self, names: Mapping[str, str]) -> None:
         """Read fields that some clients spell otherwise under our names; ours count first."""
         renamed = {name: value for name, value in self._group.items() if name not in names}

@@ -66,7 +66,7 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
     )
     output = parse_output(groups["output"], groups["capture"], groups["pdf"])
     if output.pdf is None and negative.browser.media is MediaType.SCREEN:
-        # What a picture is taken for anyway. A PDF has no such default: first on the screen, then on paper.
+        # A picture is taken for it anyway. A PDF is first on the screen and then on paper: no such default.
         negative = replace(negative, browser=replace(negative.browser, media=None))
     fail_on = parse_fail_on(fields.texts("fail_on", max_items=32))
     return ParsedCapture(

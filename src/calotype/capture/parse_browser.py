@@ -130,10 +130,15 @@ def _list(group: Fields, name: str, max_length: int) -> tuple[str, ...]:
 
 def parse_network(group: Fields, url: str | None) -> Network:
     """Return the `network` group of a request for url. Raises InvalidRequest; no message repeats a value."""
+    headers, auth = _headers(group), _auth(group)
+    if url is None:
+        # They go to the page's own host alone, and a document without a URL has none.
+        headers, auth = (), None
+        group.ignore("headers", "auth")
     return Network(
-        headers=_headers(group),
+        headers=headers,
         cookies=_cookies(group, url),
-        auth=_auth(group),
+        auth=auth,
         bypass_csp=group.boolean("bypass_csp", default=False),
     )
 
