@@ -300,10 +300,10 @@ PROOFS: dict[int, tuple[str, Clauses]] = {
             ],
             "a newline": [f"{_GLOBS}::test_a_bad_pattern_is_refused_in_the_name_of_its_field"],
             "patterns with an escaped star": [
-                "cache/test_wildcards.py::test_a_pattern_covers_a_text_from_end_to_end"
+                "capture/test_wildcards.py::test_a_pattern_covers_a_text_from_end_to_end"
             ],
             "10,000 groups in milliseconds": [
-                "cache/test_wildcards.py::test_a_hostile_pattern_is_answered_in_milliseconds",
+                "capture/test_wildcards.py::test_a_hostile_pattern_is_answered_in_milliseconds",
                 (
                     f"{_URLS}::"
                     "test_a_pattern_of_ten_thousand_stars_is_refused_and_of_two_thousand_answered_at_once"
