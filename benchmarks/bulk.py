@@ -186,8 +186,7 @@ def build(folder: Path, entries: int, step_by_step: int = STEP_BY_STEP, built_ms
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         bulk = Bulk(entries, to_ms(utc_now()) if built_ms is None else built_ms)
-        _bring_up_to_date(path)
-        _fill(path, bulk, step_by_step)
+        fill(path, bulk, step_by_step)
         note.write_text(json.dumps(asdict(bulk)))
     bulk = Bulk(**json.loads(note.read_text()))
     if bulk.entries != entries:
@@ -203,7 +202,9 @@ def _bring_up_to_date(path: Path) -> None:
     asyncio.run(Database(SqliteSettings(path=path)).close())
 
 
-def _fill(path: Path, bulk: Bulk, step_by_step: int) -> None:
+def fill(path: Path, bulk: Bulk, step_by_step: int) -> None:
+    """Make an index where there is none, and store all of bulk in it."""
+    _bring_up_to_date(path)
     connection = sqlite3.connect(path, isolation_level=None)
     # One transaction, in memory, and no way back: pages that many rows touch are written once.
     connection.execute("PRAGMA journal_mode = OFF")
