@@ -207,3 +207,33 @@ async def test_a_hundred_purges_at_once_count_each_entry_once(bench, entries):
     replies = await asyncio.gather(*(purge(bench, all=True) for _ in range(100)))
 
     assert sum(reply["purged"] for reply in replies) == 4
+
+
+class TestSentAgain:
+    async def test_with_an_idempotency_key_it_is_answered_and_not_done_again(self, bench, entries):
+        headers, body = {"idempotency-key": 'deploy 1: "a"'}, {"url": "https://mysite.com/*"}
+        first = await bench.client.post("/v1/cache/purge", json=body, headers=headers)
+        await bench.client.post("/v1/screenshot", json={"url": "https://mysite.com/shop"})
+        again = await bench.client.post("/v1/cache/purge", json=body, headers=headers)
+
+        assert first.json()["purged"] == 2
+        assert again.json() == first.json()
+        assert (await bench.client.get(f"/v1/cache/{entries['shop']}")).status_code == 200
+        assert (await purge(bench, **body))["purged"] == 1
+
+    async def test_another_purge_under_it_is_refused(self, bench, entries):
+        headers = {"idempotency-key": "a"}
+        await bench.client.post("/v1/cache/purge", json={"keys": ["x"]}, headers=headers)
+        refused = await bench.client.post("/v1/cache/purge", json={"all": True}, headers=headers)
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "idempotency_mismatch")
+        assert await left(bench, entries) == ALL
+
+    @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
+    async def test_one_that_cannot_be_used_is_refused_by_name(self, bench, entries, key):
+        headers = [(b"idempotency-key", key.encode("latin-1"))]
+        refused = await bench.client.post("/v1/cache/purge", json={"all": True}, headers=headers)
+
+        assert refused.status_code == 400
+        assert refused.json()["error"]["details"]["field"] == "Idempotency-Key"
+        assert await left(bench, entries) == ALL

@@ -204,9 +204,10 @@ class WatchedPurges(SqlitePurgeLog):
         by: str,
         dry_run: bool = False,
         soft: bool = False,
+        once: str | None = None,
     ) -> Purge:
         self._database.intent = Purging(namespace, which, now, soft)  # type: ignore[attr-defined]
-        return await super().purge(namespace, which, now, by=by, dry_run=dry_run, soft=soft)
+        return await super().purge(namespace, which, now, by=by, dry_run=dry_run, soft=soft, once=once)
 
     async def sweep(self, now: datetime) -> Swept:
         self._database.intent = Sweeping(now)  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calotype.cache.entry import Mode, Namespace, Seq, id_in_address
+from calotype.cache.errors import IdempotencyMismatch
 from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.purge import MAX_KEYS, PurgeFilter, PurgeRecord
 from calotype.cache.url_key import NO_URL_KEY
@@ -567,3 +568,71 @@ async def test_a_sweep_that_takes_too_long_stops_after_a_slice_and_goes_on_from_
     assert [one.entries for one in swept] == [50, 50, 20]
     assert [one.more for one in swept[:2]] == [True, True]
     assert all(await adapters.has(*lasting))
+
+
+class TestOnce:
+    """A purge with a name is done once, whoever sends it again and wherever."""
+
+    async def test_sent_again_it_is_told_and_not_done(self, both):
+        here, there = both
+        await here.keep_many(pages(3))
+        which = PurgeFilter(url=UrlGlob("https://example.com/*"))
+        first = await here.purges.purge(HERE, which, NOON, by="test", once="deploy-1")
+        later = await here.keep(an_origin("later", "https://example.com/later"))
+        again = await there.purges.purge(HERE, which, NOON, by="test", once="deploy-1")
+
+        assert (first.count, again) == (3, first)
+        assert await there.has(later) == [True]
+        assert await there.index.head(HERE) == first.seq
+
+    async def test_the_keys_that_it_took_are_told_again(self, adapters):
+        await adapters.keep(an_origin("k"))
+        which = PurgeFilter(keys=("k", "unknown"))
+        told = [await adapters.purges.purge(HERE, which, NOON, by="t", once="a") for _ in range(2)]
+
+        assert told[0] == told[1]
+        assert told[0].keys == ("k",)
+
+    @pytest.mark.parametrize(
+        ("which", "soft"), [(PurgeFilter(keys=("other",)), False), (PurgeFilter(keys=("k",)), True)]
+    )
+    async def test_another_purge_of_that_name_is_refused_and_does_nothing(self, adapters, which, soft):
+        await adapters.purges.purge(HERE, PurgeFilter(keys=("k",)), NOON, by="t", once="a")
+        entries = [await adapters.keep(an_origin(key)) for key in ("k", "other")]
+        with pytest.raises(IdempotencyMismatch):
+            await adapters.purges.purge(HERE, which, NOON, by="t", once="a", soft=soft)
+
+        assert await adapters.has(*entries) == [True, True]
+        assert await adapters.index.head(HERE) == 1
+
+    async def test_after_a_day_the_name_is_free(self, adapters):
+        which = PurgeFilter(keys=("k",))
+        await adapters.purges.purge(HERE, which, NOON, by="t", once="a")
+        entry = await adapters.keep(an_origin("k"), ttl_s=200_000)
+        almost = NOON + timedelta(days=1) - timedelta(milliseconds=1)
+        assert (await adapters.purges.purge(HERE, which, almost, by="t", once="a")).count == 0
+        assert await adapters.has(entry) == [True]
+        a_day_later = NOON + timedelta(days=1)
+        await adapters.purges.sweep(a_day_later)
+        assert adapters.index._database.read_one("SELECT count(*) FROM purge_once") == (0,)
+
+        assert (
+            await adapters.purges.purge(HERE, which, NOON + timedelta(days=1), by="t", once="a")
+        ).count == 1
+
+    async def test_names_are_each_namespaces_own_and_a_dry_run_has_none(self, adapters):
+        which = PurgeFilter(keys=("k",))
+        entry = await adapters.keep(an_origin("k"))
+        await adapters.purges.purge(THERE, which, NOON, by="t", once="a")
+        assert (await adapters.purges.purge(HERE, which, NOON, by="t", once="a", dry_run=True)).count == 1
+        assert await adapters.has(entry) == [True]
+
+        assert (await adapters.purges.purge(HERE, which, NOON, by="t", once="a")).count == 1
+
+    async def test_of_two_that_are_sent_at_once_one_is_done(self, both):
+        await both[0].keep_many(pages(5))
+        told = await asyncio.gather(
+            *(one.purges.purge(HERE, EVERYTHING, NOON, by="t", once="a") for one in both for _ in range(3))
+        )
+
+        assert {(purge.id, purge.count) for purge in told} == {(told[0].id, 5)}

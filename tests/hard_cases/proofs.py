@@ -438,6 +438,10 @@ PROOFS: dict[int, tuple[str, Clauses]] = {
                 f"{_API}::TestOddPurges::test_whose_body_is_no_plain_json_purge_nothing",
                 f"{_BAD}::test_a_body_that_is_no_json_object",
             ],
+            "retried with the same idempotency key": [
+                f"{_LOG}::TestOnce::test_sent_again_it_is_told_and_not_done",
+                f"{_PURGE}::TestSentAgain::test_with_an_idempotency_key_it_is_answered_and_not_done_again",
+            ],
             "100 purges": [
                 (
                     f"{_API}::TestOddPurges::"
@@ -509,7 +513,6 @@ PROOFS: dict[int, tuple[str, Clauses]] = {
 UNPROVEN: dict[int, str] = {
     7: "no stall over 100 ms: a purge of a million holds the writer for longer; measured, not asserted",
     23: "PostgreSQL, which has no adapter yet; 10 M rows are a benchmark's",
-    25: "retrying with an idempotency key, which purges do not know yet",
     27: "a million keys in one scan: it takes half an hour, and has been run with 100,000 so far",
 }
 """What of a group no test shows, and why."""

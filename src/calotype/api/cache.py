@@ -17,6 +17,7 @@ from calotype.api.request import (
     caller_namespace,
     client_family,
     conditions_of,
+    idempotency_key,
     json_object,
     request_id_of,
     wants_description,
@@ -102,9 +103,9 @@ class Cache:
         """Let go of all entries that pass every given filter."""
         namespace, key_id = await caller_and_key(request.scope, self._authenticator)
         body = await json_object(request)
-        asked = parse_purge(body)
+        asked, once = parse_purge(body), idempotency_key(request)
         done = await self._store.purge(
-            namespace, asked.which, by=key_id, dry_run=asked.dry_run, soft=asked.soft
+            namespace, asked.which, by=key_id, dry_run=asked.dry_run, soft=asked.soft, once=once
         )
         return json_reply(
             PurgeReply(

@@ -13,6 +13,7 @@ from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
 from calotype.cache.errors import (
     EntryNotFound,
+    IdempotencyMismatch,
     NotCached,
     PreconditionFailed,
     PurgeNotFound,
@@ -115,6 +116,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
     (PreconditionFailed, _Row(412, "invalid_request", "invalid_request_error")),
     (RangeNotSatisfiable, _Row(416, "invalid_request", "invalid_request_error")),
+    (IdempotencyMismatch, _Row(422, "invalid_request", "invalid_request_error")),
     (NotCached, _Row(504, "not_found", "not_found_error")),
     (RenderTimeout, _Row(408, "timeout", "target_error")),
     (CaptureError, _Row(422, "render_failed", "target_error")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ from calotype.api.dialects.families import Family, family_of
 from calotype.api.problems import BodyTooLarge
 from calotype.api.respond import CONDITIONS
 from calotype.cache.entry import Mode, Namespace
+from calotype.cache.purge import MAX_TOKEN
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import shown
 from calotype.capture.parse import MAX_HTML_BYTES
@@ -30,6 +32,7 @@ _MAX_HTML_BODY_BYTES = MAX_HTML_BYTES + MAX_BODY_BYTES
 """html may fill its own bound, and JSON's escapes and the other options come on top."""
 _ID_BYTES = 8
 _chance: list[str] = []
+_IDEMPOTENCY_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_TOKEN}}}")
 _ON_IN_QUERY = ("1", "true", "")
 _REQUEST_ID = "calotype.request_id"
 
@@ -154,6 +157,16 @@ def wants_only_cached(cache_control: Iterable[str]) -> bool:
 def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
     """Say whether a switch is on, by query parameter or header."""
     return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the name by which a client may send this request again. Raises InvalidRequest."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest(
+            "Idempotency-Key", "cannot be used", f"give 1 to {MAX_TOKEN} visible ASCII characters"
+        )
+    return key
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -28,6 +28,16 @@ class PreconditionFailed(CalotypeError):
         super().__init__("The screenshot is not the one that If-Match or If-Unmodified-Since names.")
 
 
+class IdempotencyMismatch(CalotypeError):
+    """The Idempotency-Key belongs to another request; nothing was done."""
+
+    code: ClassVar[str] = "idempotency_mismatch"
+    hint: ClassVar[str] = "Give each purge a key of its own; only the very same one may come again under it."
+
+    def __init__(self) -> None:
+        super().__init__("Another purge was asked for with this Idempotency-Key in the last 24 hours.")
+
+
 class NotCached(CalotypeError):
     """The caller wants a stored picture or none, and there is none."""
 

@@ -200,9 +200,12 @@ class PurgeLog(Protocol):
         by: str,
         dry_run: bool = False,
         soft: bool = False,
+        once: str | None = None,
     ) -> Purge:
         """Make what which matches unobtainable, and count it; both are done, durably, on return.
 
+        With once, a name that the client gave the request, it is done once: who asks again within
+        purge.REPLAYED_FOR is told what it did then; another purge of that name raises IdempotencyMismatch.
         With soft make it stale instead, and count what was fresh. by says who asks, for the audit trail. With
         dry_run only count.
         """

@@ -15,6 +15,10 @@ _CREDENTIALS = re.compile(r"^([^/]*://)?[^/]*@")
 MAX_KEYS = 10_000
 """Keys, or tags, in one purge; a body of 1 MiB holds more, a transaction should not."""
 
+REPLAYED_FOR = timedelta(hours=24)
+"""How long a purge that was asked for with an Idempotency-Key is not done again."""
+MAX_TOKEN = 255
+"""Characters of an Idempotency-Key."""
 KEPT_FOR = timedelta(days=30)
 """How long the log tells of a purge. A render that takes longer is refused, unjudged; none does."""
 

@@ -323,14 +323,17 @@ class CacheStore:
         by: str = "",
         dry_run: bool = False,
         soft: bool = False,
+        once: str | None = None,
     ) -> Purge:
         """Let go of all that which matches; on return none of it can be had any more.
 
         With soft it is stale on return: no address leads to it, but a capture request may be served it while
         a new one is made, or in place of one that fails. by goes into the audit trail: the id of the
-        key that asks, or `cli`.
+        key that asks, or `cli`. once is the request's Idempotency-Key. Raises IdempotencyMismatch.
         """
-        return await self._purges.purge(namespace, which, self._clock(), by=by, dry_run=dry_run, soft=soft)
+        return await self._purges.purge(
+            namespace, which, self._clock(), by=by, dry_run=dry_run, soft=soft, once=once
+        )
 
     async def describe_purge(self, namespace: Namespace, purge_id: str) -> LoggedPurge:
         """Return what became of a purge. Raises PurgeNotFound."""

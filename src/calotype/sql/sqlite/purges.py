@@ -27,6 +27,7 @@ from calotype.sql.rows import (
 from calotype.sql.sqlite import marks
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.leases import forget_failures
+from calotype.sql.sqlite.once import forget, recall, remember
 from calotype.sql.sqlite.outbox import remove_entries
 from calotype.sql.sqlite.selection import Selection, named, select_entries
 from calotype.sql.sqlite.trail import logged, logged_page, mark_swept, records_since, trim
@@ -74,13 +75,22 @@ class SqlitePurgeLog:
         by: str,
         dry_run: bool = False,
         soft: bool = False,
+        once: str | None = None,
     ) -> Purge:
         """See PurgeLog."""
         ns, now_ms = ns_number(namespace), to_ms(now)
-        return await self._database.write(
-            lambda connection: _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run, soft=soft),
-            durable=not dry_run,
-        )
+
+        def purge(connection: sqlite3.Connection) -> Purge:
+            token = None if dry_run else once
+            known = None if token is None else recall(connection, ns, token, which, now_ms, soft=soft)
+            if known is not None:
+                return known
+            done = _purge(connection, ns, which, now_ms, by=by, dry_run=dry_run, soft=soft)
+            if token is not None:
+                remember(connection, ns, token, which, done, now_ms)
+            return done
+
+        return await self._database.write(purge, durable=not dry_run)
 
     async def delete_if(
         self,
@@ -197,6 +207,7 @@ def begin_pass(connection: sqlite3.Connection, now_ms: int) -> None:
 def _sweep(connection: sqlite3.Connection, now_ms: int) -> Swept:
     more_to_trim = trim(connection, now_ms)
     forget_failures(connection, now_ms)
+    forget(connection, now_ms)
     blobs = connection.execute(
         "SELECT id, blob FROM blob_gc WHERE not_before <= ? ORDER BY id LIMIT ?", (now_ms, _SWEEP_CHUNK)
     ).fetchall()
