@@ -121,6 +121,7 @@ class TestBulkPurge:
             "keys": [],
             "purge_id": AnyText(),
             "dry_run": False,
+            "soft": False,
             "combined": "and",
         }
         assert self.left(server, keys) == set(keys)

@@ -8,6 +8,7 @@ import pwd
 import signal
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,10 @@ async def test_a_folder_that_is_no_profile_of_ours_is_not_swept_away(profiles):
     other.rmdir()
 
 
+def is_filtered(pid):
+    return status_of(pid)["Seccomp"].strip() == "2"
+
+
 async def test_it_runs_as_nobody_if_we_are_root_else_as_ourselves_and_with_its_sandbox_on(profiles):
     browser = await a_launcher(profiles).start()
     try:
@@ -182,7 +187,8 @@ async def test_it_runs_as_nobody_if_we_are_root_else_as_ourselves_and_with_its_s
             assert not root or status["Groups"].split() == []
             assert "--no-sandbox" not in command
             if "--type=renderer" in command:
-                assert status["Seccomp"].strip() == "2", "system calls are filtered"
+                # One that is only just starting builds its sandbox first.
+                await until(partial(is_filtered, pid))
                 assert len(status["NSpid"].split()) > 1, "it sees no other processes"
     finally:
         await browser.kill()
