@@ -413,6 +413,14 @@ class TestCapture:
         loose = picture(await shoot(moving, capture={"freeze": False}))
         assert share_of(loose, GREEN) == 0, "after a moment of a minute it is nearly white"
 
+    async def test_what_moves_with_scrolling_stays_where_it_is_at_the_top(self, shoot):
+        page = (
+            "<style>@keyframes go { from { margin-left: 200px } to { margin-left: 300px } }"
+            "#a { width: 100px; height: 100px; background: #0f0; animation: go linear;"
+            "animation-timeline: scroll() }</style><body style='margin:0;height:3000px'><div id=a></div>"
+        )
+        assert box_of(picture(await shoot(page)), GREEN) == (200, 0, 300, 100)
+
     async def test_the_caret_is_not_in_the_picture(self, shoot):
         page = "<input autofocus style='border:0;outline:0;font-size:100px;caret-color:#f00'>"
         assert share_of(picture(await shoot(page)), RED) == 0

@@ -84,7 +84,11 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs, freeze) => {{
   // To the end, where what fades in is there; what has no end goes back to its beginning.
   const still = () => {{
     for (const animation of Document.prototype.getAnimations.call(document)) {{
-      try {{ animation.finish(); }} catch (endless) {{ animation.pause(); animation.currentTime = 0; }}
+      // What moves with scrolling stands still by itself, where it belongs.
+      if (!(animation.timeline instanceof DocumentTimeline)) continue;
+      try {{ animation.finish(); }} catch (endless) {{
+        try {{ animation.pause(); animation.currentTime = 0; }} catch (odd) {{ /* as it is, then */ }}
+      }}
     }}
     for (const media of document.querySelectorAll("video, audio")) media.pause();
     const sheet = new CSSStyleSheet();
