@@ -513,6 +513,5 @@ PROOFS: dict[int, tuple[str, Clauses]] = {
 UNPROVEN: dict[int, str] = {
     7: "no stall over 100 ms: a purge of a million holds the writer for longer; measured, not asserted",
     23: "PostgreSQL, which has no adapter yet; 10 M rows are a benchmark's",
-    27: "a million keys in one scan: it takes half an hour, and has been run with 100,000 so far",
 }
 """What of a group no test shows, and why."""
