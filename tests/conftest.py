@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.site.server import Site
 
 # How long an example takes says something of the machine, and no test may depend on that.
 settings.register_profile("calotype", deadline=None)
@@ -35,3 +38,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("where the time went")
     for folder, took in sorted(seconds.items(), key=lambda item: item[1], reverse=True):
         terminalreporter.write_line(f"{took:8.1f} s  {tests[folder]:5d} tests  {folder}")
+
+
+@pytest.fixture(scope="session")
+def shared_site() -> Iterator[Site]:
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    shared_site.forget()
+    return shared_site

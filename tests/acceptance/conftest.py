@@ -11,18 +11,6 @@ from tests.support.server import LiveServer
 
 
 @pytest.fixture(scope="session")
-def shared_site() -> Iterator[Site]:
-    with Site() as site:
-        yield site
-
-
-@pytest.fixture
-def site(shared_site: Site) -> Site:
-    shared_site.forget()
-    return shared_site
-
-
-@pytest.fixture(scope="session")
 def shared_server(shared_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     server = LiveServer(
         tmp_path_factory.mktemp("acceptance") / "data", CALOTYPE_EGRESS_ALLOW=shared_site.netloc

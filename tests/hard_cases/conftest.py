@@ -7,23 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.server import Site
 from tests.support.clock import HandClock
 from tests.support.server import CannedServer
 from tests.support.service import Bench, a_bench
 from tests.support.shots import Studio, a_studio
-
-
-@pytest.fixture(scope="session")
-def shared_site() -> Iterator[Site]:
-    with Site() as site:
-        yield site
-
-
-@pytest.fixture
-def site(shared_site: Site) -> Site:
-    shared_site.forget()
-    return shared_site
 
 
 @pytest.fixture
