@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.machine import cannot_be_tested
 from tests.support.processes import until
 from tests.support.troubles import locked, read_only
 
@@ -38,7 +39,7 @@ def blobs_read_only(server):
 def nothing_can_be_written(server):
     """Refuse every write to a file that the running server makes, those to its open index included."""
     if sys.platform != "linux":
-        pytest.skip("no other process's limits can be set here")
+        cannot_be_tested("no other process's limits can be set here")
     pid = server.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))

@@ -12,6 +12,7 @@ import pytest
 
 from calotype.cache.breaker import OPEN_S
 from calotype.faults import Point, armed
+from tests.support.machine import cannot_be_tested
 from tests.support.server import ROOT
 from tests.support.service import a_bench
 
@@ -143,7 +144,7 @@ async def test_a_server_whose_index_is_read_only_from_the_start_says_what_is_wro
         (folder / "data").chmod(0o500)
         remount("ro")
         if os.access(folder / "data" / "index.sqlite", os.W_OK):
-            pytest.skip("neither filesystem nor permissions bind whoever runs this")
+            cannot_be_tested("neither filesystem nor permissions bind whoever runs this")
         command = [sys.executable, "-m", "calotype", "serve", "--port", "0", "--data", str(folder / "data")]
         done = subprocess.run(  # noqa: ASYNC221  this loop serves nobody
             command, cwd=ROOT, capture_output=True, timeout=60, check=False

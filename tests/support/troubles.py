@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.support.machine import cannot_be_tested
 
 _LOCK = """
 import sqlite3, sys
@@ -37,7 +37,7 @@ def read_only(folder: Path) -> Iterator[None]:
     mounted = _mount("--bind", folder, folder) and _mount("-o", "remount,ro,bind", folder)
     try:
         if not mounted:
-            pytest.skip("root who may not mount anything cannot be kept from writing")
+            cannot_be_tested("root who may not mount anything cannot be kept from writing")
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
