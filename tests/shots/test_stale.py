@@ -362,6 +362,20 @@ class TestAfterASoftPurge:
 
         assert (await studio.take(URL)).served is Served.STALE
 
+    async def test_so_is_one_that_shows_what_was_there_before_and_no_address_is_told(self, studio, renderer):
+        renderer.same = 0
+        before = await studio.take(URL)
+        await renderer.began.acquire()
+        renderer.hold()
+        asking = studio.taking(URL, refresh=True)
+        await renderer.began.acquire()
+        await studio.store.purge(HERE, EVERYTHING, soft=True)
+        renderer.release()
+        again = await asking
+
+        assert again.opened.entry.blob_id == before.opened.entry.blob_id
+        assert (again.stored, again.addressed, again.detail) == (True, False, "soft-purged")
+
     async def test_nobody_who_comes_after_it_joins_such_a_render(self, studio, renderer):
         renderer.hold()
         before = studio.taking(URL)

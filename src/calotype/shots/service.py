@@ -250,7 +250,7 @@ class Shots:
             return opened, False, exc.detail
         if isinstance(outcome, Stored) and outcome.kept_blob_id is not None:
             opened = replace(opened, entry=replace(opened.entry, blob_id=outcome.kept_blob_id))
-        if outcome == Stored(softened=True):
+        if isinstance(outcome, Stored) and outcome.softened:
             # It is stale already: no address leads to it, and its callers must not be told of one.
             return replace(opened, entry=replace(opened.entry, softened=True)), True, SOFT_PURGED
         return opened, isinstance(outcome, Stored), _detail(outcome)
