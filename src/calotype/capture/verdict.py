@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from calotype.capture.errors import InvalidRequest, PageNotFound, TargetRefused
 from calotype.capture.fields import shown
@@ -13,6 +14,23 @@ DEFAULT_FAIL_ON = ("http_404", "http_410", "http_5xx")
 """Pages that are not there or broken are errors; others, a login page say, are pictures."""
 _RULE = re.compile(r"http_[1-5](?:xx|[0-9]{2})")
 _GONE = (404, 410)
+
+
+class SettledBy(StrEnum):
+    """The rule that ended the wait for fonts, images and the page's own work."""
+
+    QUIET = "quiet"
+    """There was nothing left to wait for."""
+    PATIENCE = "patience"
+    """The page never came to rest, and was pictured as it was."""
+
+
+class Cut(StrEnum):
+    """The cap that a page ran into."""
+
+    HEIGHT = "height"
+    STEPS = "steps"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +42,12 @@ class Verdict:
     final_url: str | None = None
     """Where redirects led, without credentials."""
     title: str = ""
+    settled_by: SettledBy | None = None
+    """What ended the wait for the page to come to rest; None where nothing was waited for."""
+    cut: Cut | None = None
+    """The cap at which the page was cut off; None if all of it is in the picture."""
+    unfinished_images: int = 0
+    """Images in the picture that had not come, or could not be decoded, when it was taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from calotype.render.process import Launcher, LaunchFailed
 from calotype.render.retouch import Click, retouch, scroll_to
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import Picture, shoot
+from calotype.render.wait import Rest
 
 log = logging.getLogger("calotype.render")
 
@@ -151,9 +152,9 @@ async def _picture(
     click = Click(negative.page.click)
     for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            await _bring_to_rest(page, way_out, request, deadline, progress, click)
+            rest = await _bring_to_rest(page, way_out, request, deadline, progress, click)
             progress.step = "taking the picture"
-            verdict = await _judge(page, negative, deadline)
+            verdict = await _judge(page, negative, rest, deadline)
             picture = await _print(page, request, deadline)
             wait.check_reached(page, way_out)
             return picture, verdict
@@ -179,7 +180,7 @@ async def _bring_to_rest(
     deadline: Deadline,
     progress: _Progress,
     click: Click,
-) -> None:
+) -> Rest:
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
     asked, area = request.negative.wait, request.output.area
     progress.step = LOADING[asked.until]
@@ -205,13 +206,19 @@ async def _bring_to_rest(
         progress.step = f"waiting for the element {wanted.scroll_to!r} to appear"
         await scroll_to(page, wanted.scroll_to, deadline)
     progress.step = "waiting for fonts and images"
-    await wait.settled(page, area, deadline, freeze=request.negative.freeze)
+    rest = await wait.settled(page, area, deadline, freeze=request.negative.freeze)
     if page.leaving or page.loader_id != document:
         raise PageMoved
+    return rest
 
 
-async def _judge(page: Page, negative: Negative, deadline: Deadline) -> Verdict:
-    title = await wait.title_of(page, deadline.remaining_s())
+async def _judge(page: Page, negative: Negative, rest: Rest, deadline: Deadline) -> Verdict:
+    verdict = Verdict(
+        title=await wait.title_of(page, deadline.remaining_s()),
+        settled_by=rest.settled_by,
+        cut=rest.cut,
+        unfinished_images=rest.unfinished_images,
+    )
     if isinstance(negative.target, HtmlDocument):
-        return Verdict(title=title)
-    return Verdict(http_status=page.status, final_url=without_credentials(page.url), title=title)
+        return verdict
+    return replace(verdict, http_status=page.status, final_url=without_credentials(page.url))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from calotype.capture.errors import InvalidRequest, NavigationFailed, TargetForbidden
 from calotype.capture.negative import HtmlDocument, PageUrl, WaitUntil
 from calotype.capture.output import Area
+from calotype.capture.verdict import Cut, SettledBy
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit
 from calotype.render.cdp import CallRefused
@@ -112,6 +114,15 @@ _SETTLE_JS: Final = f"""async (kind, css, patienceMs, freeze) => {{
   }};
   return Promise.race([settle(), enough]);
 }}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """How a page came to rest: the part of the verdict that only the waiting knows."""
+
+    settled_by: SettledBy
+    cut: Cut | None = None
+    unfinished_images: int = 0
 
 
 class _Arrival(msgspec.Struct, frozen=True, rename="camel"):
@@ -224,7 +235,7 @@ async def function(page: Page, wanted: str, timeout_s: float) -> None:
         raise InvalidRequest("wait.for_function", f"failed in the page: {exc}", remedy) from exc
 
 
-async def settled(page: Page, area: Area, deadline: Deadline, *, freeze: bool) -> None:
+async def settled(page: Page, area: Area, deadline: Deadline, *, freeze: bool) -> Rest:
     """Wait for fonts, for the images that will be in the picture, and for two frames; for PATIENCE_S at most.
 
     Lazy images in the picture are loaded although nobody scrolls to them.
@@ -235,6 +246,7 @@ async def settled(page: Page, area: Area, deadline: Deadline, *, freeze: bool) -
     how = await page.run(_SETTLE_JS, arguments, remaining_s, str)
     if how == "impatient":
         log.info("a page did not settle within %d ms and is pictured as it is", patience_ms)
+    return Rest(settled_by=SettledBy.PATIENCE if how == "impatient" else SettledBy.QUIET)
 
 
 async def title_of(page: Page, timeout_s: float) -> str:
