@@ -82,20 +82,20 @@ async def test_a_turn_that_comes_as_its_owner_leaves_goes_to_the_next(a_renderer
         await site.arrival("a")
         leaving, staying = (asyncio.create_task(take(renderer, site.url("/home"))) for _ in range(2))
         await until(lambda: pool.waiting == 2)
-        give_back = pool._give_back
+        give_back = pool._turns.give_back
 
         def give_and_cancel(slot):
             give_back(slot)
             leaving.cancel()
 
-        monkeypatch.setattr(pool, "_give_back", give_and_cancel)
+        monkeypatch.setattr(pool._turns, "give_back", give_and_cancel)
         site.release("a")
 
         await asyncio.wait([held, staying, leaving])
         assert leaving.cancelled()
         assert staying.result().verdict.title == "Home of the site"
         assert site.visits["/home"] == 1
-        await until(lambda: len(pool._free) == 1)
+        await until(lambda: pool._turns.free == 1)
 
 
 async def test_a_cancelled_capture_stops_and_frees_its_slot(a_renderer, site):

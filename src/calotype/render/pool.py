@@ -1,4 +1,4 @@
-"""BrowserPool: bounded queue, one context per capture, a browser that is replaced when it must be.
+"""BrowserPool: one context per capture, in turns, a browser that is replaced when it must be.
 
 A slot is a place where one capture can run. It has its own way out, so that what the proxy
 refused is known per capture. A caller gets a slot, opens a tab in it (two, if the first
@@ -10,31 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import msgspec
 
-from calotype.capture.errors import QueueFull, RenderTimeout
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render.cdp import CallTimeout, CdpError, Session, SessionGone
 from calotype.render.process import BrowserProcess, Launcher
 from calotype.render.settings import BrowserSettings
+from calotype.render.turns import Turns
 
 log = logging.getLogger("calotype.render")
-
-MAX_RETRY_AFTER_S: Final = 30
-"""Nobody's wait in the queue outlasts a request, so neither should the advice to come back."""
-FIRST_GUESS_S: Final = 1.0
-"""How long a capture takes, until we have seen some."""
-MEMORY_OF_DURATIONS: Final = 0.1
-"""Weight of the newest capture in the running mean."""
 
 
 class _Context(msgspec.Struct, frozen=True, rename="camel"):
@@ -114,9 +105,7 @@ class BrowserPool:
         self._launcher = launcher
         self._proxy = proxy
         self._exits: list[EgressExit] = []
-        self._free: list[Slot] = []
-        self._waiting: deque[asyncio.Future[Slot]] = deque()
-        self._mean_s = FIRST_GUESS_S
+        self._turns: Turns[Slot] = Turns(settings.concurrency, settings.queue_limit)
         self._house: _House | None = None
         self._houses: list[_House] = []
         self._launch: asyncio.Task[_House] | None = None
@@ -127,15 +116,12 @@ class BrowserPool:
         for _ in range(self._settings.concurrency):
             way_out = await self._proxy.open_exit()
             self._exits.append(way_out)
-            self._free.append(Slot(self, way_out))
+            self._turns.give_back(Slot(self, way_out))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(QueueFull(len(self._waiting), MAX_RETRY_AFTER_S))
-        self._waiting.clear()
+        self._turns.close()
         if self._launch is not None:
             await asyncio.wait([self._launch])
         while self._chores:
@@ -149,7 +135,7 @@ class BrowserPool:
     @property
     def waiting(self) -> int:
         """How many callers wait for a slot."""
-        return len(self._waiting)
+        return self._turns.waiting
 
     @asynccontextmanager
     async def slot(self, deadline: Deadline) -> AsyncIterator[Slot]:
@@ -158,39 +144,13 @@ class BrowserPool:
         Raises QueueFull at once when queue_limit callers wait already, and RenderTimeout when
         the deadline comes before the turn.
         """
-        slot = await self._enter(deadline)
+        slot = await self._turns.take(deadline)
         started = time.monotonic()
         try:
             yield slot
         finally:
-            self._mean_s += MEMORY_OF_DURATIONS * (time.monotonic() - started - self._mean_s)
+            self._turns.note_duration(time.monotonic() - started)
             self._do(self._tidy(slot))
-
-    async def _enter(self, deadline: Deadline) -> Slot:
-        if self._closed:
-            raise QueueFull(0, MAX_RETRY_AFTER_S)
-        if self._free and not self._waiting:
-            return self._free.pop()
-        if len(self._waiting) >= self._settings.queue_limit:
-            raise QueueFull(len(self._waiting), self._retry_after_s())
-        turn: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(deadline.remaining_s()):
-                return await turn
-        except BaseException as exc:
-            # The turn may have come in the very moment in which we stopped waiting for it.
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._give_back(turn.result())
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
-            if isinstance(exc, TimeoutError):
-                raise RenderTimeout("waiting in the queue", deadline.budget_ms) from exc
-            raise
-
-    def _retry_after_s(self) -> int:
-        clear_s = len(self._waiting) * self._mean_s / self._settings.concurrency
-        return max(1, min(MAX_RETRY_AFTER_S, math.ceil(clear_s)))
 
     async def _tidy(self, slot: Slot) -> None:
         """Close what was opened in slot, and let the next one have it."""
@@ -201,15 +161,7 @@ class BrowserPool:
         finally:
             slot.openings.clear()
             slot.exit.reset()
-            self._give_back(slot)
-
-    def _give_back(self, slot: Slot) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(slot)
-                return
-        self._free.append(slot)
+            self._turns.give_back(slot)
 
     async def open_tab(self, way_out: EgressExit) -> Tab:
         """Open a page whose traffic goes through way_out, and only there. For Slot."""
