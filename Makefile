@@ -16,10 +16,10 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test lint format bench bench-cache nightly coverage lock python
+.PHONY: help setup setup-dev serve test lint format bench bench-cache bench-capture nightly coverage lock python
 
 help: ## say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: python ## .venv, locked packages, browser and fonts: all that running needs
 	@$(SETUP)
@@ -49,6 +49,9 @@ bench: setup-dev ## measure, and compare with the targets
 
 bench-cache: setup-dev ## an index of ENTRIES (1000000), kept in BENCH_FOLDER if that is set; then hits
 	@$(BIN)/python -m benchmarks cache $(ARGS)
+
+bench-capture: setup-dev ## captures beside other tools, which are installed into a throw-away folder
+	@$(BIN)/python -m benchmarks peers $(ARGS)
 
 nightly: setup-dev ## seeded slices of the long proofs, for NIGHTLY_MINUTES (60)
 	@NIGHTLY_MINUTES=$(NIGHTLY_MINUTES) $(BIN)/python -m pytest -m nightly --timeout 0 $(ARGS)

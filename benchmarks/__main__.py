@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import signal
 import sys
+from collections.abc import Callable
 
-from benchmarks import cache, capture, hit, hot, room
+from benchmarks import cache, hit, hot, room
+from benchmarks.captures import run as captures
 from benchmarks.faults import BenchmarkFailed
 
 DEFAULT_ROUNDS = 7
@@ -21,8 +24,8 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=["hit", "capture", "room", "hot", "cache", []],
-        help="default: all but cache, which takes its time and hit with it",
+        choices=["hit", "capture", "room", "hot", "cache", "peers", []],
+        help="default: all but cache and peers, which take their time",
     )
     parser.add_argument(
         "--seconds", type=int, default=DEFAULT_SECONDS, help="length of a round (%(default)s)"
@@ -31,9 +34,10 @@ def main() -> int:
     asked = parser.parse_args()
     # Whoever ends us ends what we started: a signal unwinds the stack like any other exit.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    steps = {
+    steps: dict[str, Callable[[int, int], None]] = {
         "hit": hit.run,
-        "capture": capture.run,
+        "capture": captures.run,
+        "peers": functools.partial(captures.run, beside_peers=True),
         "room": room.run,
         "hot": hot.run,
         "cache": cache.run,

@@ -1,0 +1,1 @@
+"""Captures of real pages: Calotype beside a bare DevTools loop and the tools that people use today."""
