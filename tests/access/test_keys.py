@@ -54,6 +54,11 @@ class TestTheTextOfAKey:
         )
         assert kept.revoked_at is None
 
+    @pytest.mark.parametrize("weight", [0, -1, 101])
+    async def test_its_weight_has_bounds(self, door, weight):
+        with pytest.raises(ValueError, match=f"from 1 to 100, not {weight}"):
+            await door.create("default", "live", "", weight)
+
 
 class TestTheDoor:
     async def test_it_knows_account_and_mode_of_a_key(self, door):

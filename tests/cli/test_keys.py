@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.server import calotype
 
 
@@ -44,6 +46,24 @@ def test_a_key_has_an_account_a_mode_and_a_note_that_list_shows_as_they_are(serv
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row[5])
     assert row[6] == ""
     assert secret not in " ".join(row)
+
+
+def test_a_key_has_a_weight_that_list_shows(server):
+    for account, weight in (("plain", ()), ("heavy", ("--weight", "10"))):
+        calotype("keys", "create", "--account", account, *weight, data=server.data)
+
+    assert {row[1]: row[7] for row in listed(server) if row[1] in ("plain", "heavy")} == {
+        "plain": "1",
+        "heavy": "10",
+    }
+
+
+@pytest.mark.parametrize("weight", ["0", "101", "much"])
+def test_a_weight_that_no_key_can_have_is_refused(server, weight):
+    failed = calotype("keys", "create", "--weight", weight, data=server.data)
+
+    assert (failed.returncode, failed.stdout) == (2, b"")
+    assert b"--weight" in failed.stderr
 
 
 def test_a_revoked_key_is_refused_at_once_and_stays_in_the_list(server):

@@ -10,8 +10,8 @@ from calotype.cache.errors import StoreUnavailable
 from tests.support.clock import NOON
 
 
-def a_key(name="one", account="default", mode="live"):
-    return NewKey(id=f"key_{name}", account=account, mode=mode, name=name, secret=f"rs_{mode}_{name}")
+def a_key(name="one", account="default", mode="live", **more):
+    return NewKey(id=f"key_{name}", account=account, mode=mode, name=name, secret=f"rs_{mode}_{name}", **more)
 
 
 def hashed(name="one", mode="live"):
@@ -23,6 +23,14 @@ async def test_a_key_is_found_by_its_hash_and_says_whose_it_is(adapters):
     number = await adapters.keys.account_number("default")
 
     assert await adapters.keys.find(hashed()) == Caller(number, "live", "key_one")
+
+
+async def test_a_key_has_a_weight_which_is_one_unless_given(adapters):
+    added = [await adapters.keys.add(a_key()), await adapters.keys.add(a_key("two", weight=7))]
+
+    assert [key.weight for key in added] == [1, 7]
+    assert [(await adapters.keys.find(hashed(name))).weight for name in ("one", "two")] == [1, 7]
+    assert sorted((key.name, key.weight) for key in await adapters.keys.list()) == [("one", 1), ("two", 7)]
 
 
 async def test_finding_a_key_never_suspends(adapters):

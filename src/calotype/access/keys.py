@@ -11,6 +11,9 @@ from typing import ClassVar
 
 from calotype.errors import CalotypeError
 
+DEFAULT_WEIGHT = 1
+MAX_WEIGHT = 100
+"""Beside a key of this weight one of weight 1 still gets a hundredth of the time: little, but not nothing."""
 _PREFIXES = {"live": "rs_live_", "test": "rs_test_"}
 
 
@@ -42,6 +45,7 @@ class Caller:
     mode: str
     """"live" or "test"."""
     key_id: str
+    weight: int = DEFAULT_WEIGHT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class ApiKey:
     """The last four characters, so that people can tell keys apart."""
     created_at: datetime
     revoked_at: datetime | None
+    weight: int = DEFAULT_WEIGHT
+    """How much of the browser its captures get beside others that wait."""
 
 
 def new_secret(mode: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from calotype.access.keys import ApiKey, Caller
+from calotype.access.keys import DEFAULT_WEIGHT, ApiKey, Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class NewKey:
     mode: str
     name: str
     secret: str = field(repr=False)
+    weight: int = DEFAULT_WEIGHT
 
 
 class KeyStore(Protocol):

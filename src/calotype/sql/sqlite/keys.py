@@ -13,9 +13,9 @@ from calotype.sql.sqlite.database import Database
 
 _CACHE_BOUND = 10_000
 """Keys remembered per process, unknown ones included, so that guessing does not reach the disk each time."""
-_FIND = "SELECT account, mode, id FROM api_key WHERE hash = ? AND revoked_ms IS NULL"
+_FIND = "SELECT account, mode, id, weight FROM api_key WHERE hash = ? AND revoked_ms IS NULL"
 _LIST = (
-    "SELECT k.id, a.name, k.mode, k.name, k.tail, k.created_ms, k.revoked_ms "
+    "SELECT k.id, a.name, k.mode, k.name, k.tail, k.created_ms, k.revoked_ms, k.weight "
     "FROM api_key k JOIN account a ON a.account = k.account ORDER BY k.created_ms, k.id"
 )
 
@@ -36,7 +36,7 @@ class SqliteKeyStore:
             self._version = version
         if key_hash not in self._callers:
             row: Any = self._database.read_one(_FIND, (key_hash,))
-            self._callers[key_hash] = None if row is None else Caller(row[0], row[1], row[2])
+            self._callers[key_hash] = None if row is None else Caller(*row)
         return self._callers[key_hash]
 
     async def add(self, new: NewKey) -> ApiKey:
@@ -48,15 +48,24 @@ class SqliteKeyStore:
                 "INSERT OR IGNORE INTO account(name, created_ms) VALUES (?, ?)", (new.account, now_ms)
             )
             connection.execute(
-                "INSERT INTO api_key(id, account, mode, name, hash, tail, created_ms) "
-                "VALUES (?, (SELECT account FROM account WHERE name = ?), ?, ?, ?, ?, ?)",
-                (new.id, new.account, new.mode, new.name, hash_key(new.secret), new.secret[-4:], now_ms),
+                "INSERT INTO api_key(id, account, mode, name, hash, tail, created_ms, weight) "
+                "VALUES (?, (SELECT account FROM account WHERE name = ?), ?, ?, ?, ?, ?, ?)",
+                (
+                    new.id,
+                    new.account,
+                    new.mode,
+                    new.name,
+                    hash_key(new.secret),
+                    new.secret[-4:],
+                    now_ms,
+                    new.weight,
+                ),
             )
 
         await self._database.write(insert, durable=True)
         return ApiKey(
             id=new.id, account=new.account, mode=new.mode, name=new.name, tail=new.secret[-4:],
-            created_at=from_ms(now_ms), revoked_at=None,
+            created_at=from_ms(now_ms), revoked_at=None, weight=new.weight,
         )  # fmt: skip
 
     async def list(self) -> Sequence[ApiKey]:
@@ -66,6 +75,7 @@ class SqliteKeyStore:
             ApiKey(
                 id=row[0], account=row[1], mode=row[2], name=row[3], tail=row[4],
                 created_at=from_ms(row[5]), revoked_at=None if row[6] is None else from_ms(row[6]),
+                weight=row[7],
             )
             for row in rows
         ]  # fmt: skip
