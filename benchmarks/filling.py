@@ -14,6 +14,7 @@ from calotype.access.keys import hash_key
 from calotype.bootstrap import open_service
 from calotype.cache.entry import CacheEntry, Mode, Namespace
 from calotype.cache.policy import CacheWishes
+from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.negative import PageUrl
 from calotype.capture.output import ImageFormat
 from calotype.capture.parse import parse_capture
@@ -39,9 +40,11 @@ class Stored:
 class _Canned:
     """A Renderer whose pages name the size of their picture: https://example.com/<bytes>/<number>."""
 
-    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+    async def render(
+        self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN
+    ) -> Capture:
         """See Renderer."""
-        del deadline
+        del deadline, errand
         target = request.negative.target
         assert isinstance(target, PageUrl)
         size, number = target.url.rsplit("/", 2)[1:]

@@ -99,6 +99,7 @@ VALUES = {
     "browser": ("/opt/chrome", lambda settings: settings.browser.binary == Path("/opt/chrome")),
     "egress_allow": ("localhost:80,10.0.0.0/8", lambda s: s.egress.allow_name("localhost", 80)),
     "render_concurrency": ("3", lambda settings: settings.browser.concurrency == 3),
+    "render_per_host": ("1", lambda settings: settings.browser.captures_per_host == 1),
     "render_queue": ("0", lambda settings: settings.browser.queue_limit == 0),
     "hot_bytes": ("0", lambda settings: settings.hot_bytes == 0),
     "accel_prefix": ("/_blobs/", lambda settings: settings.accel_prefix == "/_blobs/"),

@@ -179,6 +179,12 @@ SETTINGS = (
         lambda text: _whole(text, 0, 100_000),
     ),
     Setting(
+        "render_per_host",
+        "half of the captures at a time, at least 2",
+        "Captures of one public host at a time; hosts named in egress_allow have no such limit.",
+        lambda text: _whole(text, 1, 256),
+    ),
+    Setting(
         "hot_bytes",
         str(DEFAULT_HOT_BYTES),
         "Memory for the bytes of often wanted pictures, per process.",
@@ -295,6 +301,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
             ("browser", "binary"),
             ("render_concurrency", "concurrency"),
             ("render_queue", "queue_limit"),
+            ("render_per_host", "per_host"),
         )
         if name in values
     }

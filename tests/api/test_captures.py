@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from calotype.capture.errand import Urgency
 from tests.support.pictures import a_png
 from tests.support.service import BASE, a_bench
 
@@ -40,6 +41,7 @@ class TestTheFirstRequest:
         assert headers["x-cache-hit"] == "false"
         assert headers["x-cache-expires"] == "2024-01-16T12:00:00Z"
         assert headers["x-render-time"] == "5"
+        assert headers["server-timing"] == "queue;dur=0, render;dur=5"
         assert re.fullmatch(r"req_[0-9a-f]{16}", headers["x-request-id"])
         assert re.fullmatch(r'"[A-Za-z0-9_-]{43}"', headers["etag"])
         assert headers["cache-status"] == "calotype; fwd=uri-miss; stored"
@@ -69,6 +71,25 @@ class TestTheFirstRequest:
         assert first.status_code == 200
         assert again.headers["x-cache-status"] == "HIT"
 
+    async def test_they_tell_the_wait_for_a_turn_apart_from_the_render(self, bench):
+        bench.renderer.queue_ms = 1234
+
+        assert (await post(bench)).headers["server-timing"] == "queue;dur=1234, render;dur=5"
+        again = await post(bench, cache={"enabled": False})
+        assert again.headers["server-timing"] == "queue;dur=1234, render;dur=5"
+
+    async def test_the_browser_is_told_whose_it_is_and_the_weight_of_the_key(self, bench):
+        secret, _ = await bench.service.remembering.authenticator.create("anna", "live", "", 7)
+        await post(bench)
+        await bench.client.get(
+            "/v1/screenshot", params={"url": PAGE}, headers={"authorization": f"Bearer {secret}"}
+        )
+        mine, annas = bench.renderer.errands
+
+        assert mine.account != annas.account
+        assert (mine.weight, annas.weight) == (1, 7)
+        assert mine.urgency is annas.urgency is Urgency.INTERACTIVE
+
 
 class TestTheSameRequestAgain:
     async def test_it_is_a_hit_with_the_same_bytes_and_no_render(self, bench):
@@ -83,6 +104,7 @@ class TestTheSameRequestAgain:
         assert again.headers["cache-status"] == "calotype; hit; ttl=85800"
         assert again.headers["age"] == "600"
         assert "x-render-time" not in again.headers
+        assert "server-timing" not in again.headers
 
     async def test_its_names_and_its_end_stay_the_same(self, bench):
         first = await post(bench)

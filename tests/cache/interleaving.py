@@ -33,6 +33,7 @@ from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.cache.sweeper import Sweeper
 from calotype.cache.url_key import url_key
+from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import CaptureError, NavigationFailed
 from calotype.capture.negative import PageUrl
 from calotype.capture.parse import ParsedCapture
@@ -259,7 +260,9 @@ class SteppedRenderer:
     def __init__(self, world: World, gate: Gate, index: SqliteEntryIndex) -> None:
         self._world, self._gate, self._index = world, gate, index
 
-    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+    async def render(
+        self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN
+    ) -> Capture:
         if self._gate.crashed:
             raise StoreUnavailable("the process has crashed")
         world, target = self._world, request.negative.target

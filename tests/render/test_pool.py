@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from calotype.capture.errand import Errand
 from calotype.capture.errors import QueueFull, RenderTimeout
-from tests.render.asking import browser_pid, members, page_processes, take, until
+from calotype.clock import Deadline
+from tests.render.asking import a_request, browser_pid, members, page_processes, take, until
 
 
 async def test_no_more_than_the_slots_are_taken_at_a_time_and_the_rest_in_order(a_renderer, site):
@@ -41,6 +43,55 @@ async def test_a_full_queue_turns_away_at_once_and_says_when_to_come_back(a_rend
         assert "2 captures are waiting" in str(refusal.value)
         site.release("a")
         await asyncio.gather(held, *waiting)
+
+
+async def test_an_accounts_crowd_neither_delays_nor_shuts_out_another(a_renderer, site):
+    async with a_renderer(concurrency=1, queue_limit=4) as renderer:
+
+        def ask(path, account):
+            errand = Errand(account=account)
+            request = a_request(site.url(path))
+            return asyncio.create_task(renderer.render(request, Deadline.after(60_000), errand))
+
+        held = ask("/held/a", 1)
+        await site.arrival("a")
+        crowd = [ask(f"/held/crowd{index}", 1) for index in range(4)]
+        await until(lambda: renderer._pool.waiting == 4)
+        other = ask("/home", 2)
+        with pytest.raises(QueueFull):
+            await crowd.pop()
+        site.release("a")
+        captured = await other
+
+        assert captured.verdict.title == "Home of the site"
+        assert captured.queue_ms > 0
+        assert site.visits["/held/crowd0"] <= 1, "it goes first, but for one that is under way"
+        assert site.visits["/held/crowd1"] == 0
+        for index in range(3):
+            site.release(f"crowd{index}")
+        await asyncio.gather(held, *crowd)
+
+
+async def test_a_public_host_has_its_own_bound_and_others_pass_by_it(a_renderer, site):
+    # Named by its network alone the site is public as far as politeness goes; by its address it is ours.
+    async with a_renderer("127.0.0.0/8", concurrency=3, per_host=1) as renderer:
+        at = f"http://localhost:{site.port}"
+        captures = [asyncio.create_task(take(renderer, f"{at}/held/{name}")) for name in ("a", "b")]
+        await site.arrival("a")
+        own = [asyncio.create_task(take(renderer, site.url(f"/held/own{index}"))) for index in range(2)]
+        await site.arrival("own0")
+        await site.arrival("own1")
+
+        assert renderer._pool.waiting == 1
+        site.release("own0")
+        await own[0]
+        await until(lambda: renderer._pool._turns.free == 1)
+        assert site.visits["/held/b"] == 0, "rather than a second one at that host"
+        site.release("a")
+        await site.arrival("b")
+        site.release("b")
+        site.release("own1")
+        await asyncio.gather(*captures, *own)
 
 
 async def test_whoever_waits_past_the_deadline_is_told_so_and_leaves_the_queue(a_renderer, site):

@@ -9,6 +9,7 @@ import pytest
 from calotype.cache import early
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.purge import PurgeFilter
+from calotype.capture.errand import Errand, Urgency
 from calotype.capture.errors import (
     BrowserCrashed,
     NavigationFailed,
@@ -54,6 +55,18 @@ class TestWhileRevalidating:
         await settled(studio)
         new = await studio.take(URL)
         assert (new.served, new.opened.data) == (Served.HIT, a_png(1))
+
+    async def test_the_browser_is_told_that_nobody_waits_for_the_new_one(self, studio, clock, renderer):
+        await studio.take(URL, ttl_s=60, swr_s=60)
+        clock.advance(seconds=60)
+        await studio.take(URL)
+        await settled(studio)
+        await studio.take(URL, enabled=False)
+
+        assert renderer.errands == [
+            Errand(account=HERE.account, urgency=urgency)
+            for urgency in (Urgency.INTERACTIVE, Urgency.BACKGROUND, Urgency.INTERACTIVE)
+        ]
 
     async def test_however_many_ask_meanwhile_one_new_picture_is_made(self, studio, clock, renderer):
         await studio.take(URL, ttl_s=60, swr_s=60)

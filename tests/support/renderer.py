@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import RenderTimeout
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
@@ -20,6 +21,10 @@ class CannedRenderer:
 
     def __init__(self) -> None:
         self.renders: list[CaptureRequest] = []
+        self.errands: list[Errand] = []
+        """Whose each of them was."""
+        self.queue_ms = 0
+        """How long each render says that it waited."""
         self.running = 0
         self.most_running = 0
         self.cancelled = 0
@@ -43,10 +48,13 @@ class CannedRenderer:
         """Let all renders go on."""
         self._gate.set()
 
-    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+    async def render(
+        self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN
+    ) -> Capture:
         """See Renderer."""
         number = len(self.renders) if self.same is None else self.same
         self.renders.append(request)
+        self.errands.append(errand)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         gate = self._gate
@@ -64,4 +72,5 @@ class CannedRenderer:
         if self.failing is not None:
             raise self.failing
         capture = a_capture(number, self.picture_bytes, self.http_status)
+        capture = replace(capture, queue_ms=self.queue_ms)
         return capture if self.spoil is None else replace(capture, image=self.spoil)

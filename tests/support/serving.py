@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from calotype.bootstrap import open_service
+from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.cli import serve
@@ -31,9 +32,11 @@ def clock() -> datetime:
 class OwnPictures(CannedRenderer):
     """A renderer whose pictures are of no other process."""
 
-    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+    async def render(
+        self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN
+    ) -> Capture:
         """See Renderer."""
-        capture = await super().render(request, deadline)
+        capture = await super().render(request, deadline, errand)
         number = os.getpid() % 2**12 * 2**12 + len(self.renders)
         return replace(capture, image=a_png(number, int(os.environ.get("CANNED_BYTES", "0"))))
 

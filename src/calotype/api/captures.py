@@ -18,7 +18,7 @@ from calotype.api.dialects import inbound
 from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
 from calotype.api.request import (
-    caller_namespace,
+    caller_and_weight,
     conditions_of,
     flag,
     json_object,
@@ -64,20 +64,25 @@ class Captures:
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
         arrived = time.monotonic()
-        namespace = await caller_namespace(request.scope, self._authenticator)
+        caller = await caller_and_weight(request.scope, self._authenticator)
         options = inbound.nested(await json_object(request))
-        return await self._take(request, namespace, options, arrived)
+        return await self._take(request, caller, options, arrived)
 
     async def get(self, request: Request) -> Response:
         """Take a picture as query parameters describe it."""
         arrived = time.monotonic()
-        namespace = await caller_namespace(request.scope, self._authenticator)
+        caller = await caller_and_weight(request.scope, self._authenticator)
         pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_OPTIONS]
-        return await self._take(request, namespace, inbound.from_query(pairs), arrived)
+        return await self._take(request, caller, inbound.from_query(pairs), arrived)
 
     async def _take(
-        self, request: Request, namespace: Namespace, options: dict[str, object], arrived: float
+        self,
+        request: Request,
+        caller: tuple[Namespace, int],
+        options: dict[str, object],
+        arrived: float,
     ) -> Response:
+        namespace, weight = caller
         as_json = wants_json(options.pop("response_type", None), request.headers.get("accept", ""))
         wishes, unknown = parse_wishes(Fields(options).group("cache"))
         options.pop("cache", None)
@@ -95,6 +100,7 @@ class Captures:
             wishes=wishes,
             deadline=Deadline.after(capture.budget_ms, arrived),
             only_if_cached=only_if_cached,
+            weight=weight,
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
         return self._reply(request, shot, unknown, as_json=as_json)

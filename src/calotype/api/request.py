@@ -62,6 +62,12 @@ async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namesp
     return namespace
 
 
+async def caller_and_weight(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, int]:
+    """Return the namespace of whoever calls, and the weight of the key. Raises Unauthorized or InvalidKey."""
+    caller = await authenticator.authenticate(_secret(scope))
+    return _namespace(caller.account, caller.mode), caller.weight
+
+
 async def caller_and_key(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, str]:
     """Return the namespace of whoever calls, and the id of the key. Raises Unauthorized or InvalidKey."""
     caller = await authenticator.authenticate(_secret(scope))

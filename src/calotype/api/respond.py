@@ -68,6 +68,8 @@ class Story:
     addressed: bool = True
     """Whether the entry's public URL leads to it."""
     render_ms: int | None = None
+    queue_ms: int | None = None
+    """How long the render waited for its turn before."""
 
 
 def hit_story(entry: CacheEntry, now: datetime) -> Story:
@@ -98,6 +100,7 @@ def shot_story(shot: Shot, now: datetime) -> Story:
         stored=shot.stored,
         addressed=shot.addressed,
         render_ms=shot.opened.entry.render_ms,
+        queue_ms=shot.queue_ms,
     )
 
 
@@ -141,8 +144,7 @@ def plan(
         if entry.tags:
             headers += _of_the_tags(entry.tags)
         headers.append((b"age", b"%d" % max(0, (now - entry.stored_at) // _SECOND)))
-    if story.render_ms is not None:
-        headers.append((b"x-render-time", b"%d" % story.render_ms))
+    headers += _times(story)
     size = entry.size_bytes
     if conditions and method in ("GET", "HEAD"):
         tag = etag(entry.sha256)
@@ -213,6 +215,16 @@ def _of_the_place(path: str, base_url: str, fresh_until: datetime) -> tuple[Head
         (b"x-cache-url", f"{base_url}/{path}".encode()),
         _expires(fresh_until),
     )
+
+
+def _times(story: Story) -> list[Header]:
+    if story.render_ms is None:
+        return []
+    told = [(b"x-render-time", b"%d" % story.render_ms)]
+    if story.queue_ms is not None:
+        # Apart, so that who waits long can tell a slow page from a busy server.
+        told.append((b"server-timing", b"queue;dur=%d, render;dur=%d" % (story.queue_ms, story.render_ms)))
+    return told
 
 
 def _expires(moment: datetime) -> Header:

@@ -20,3 +20,5 @@ class Capture:
     verdict: Verdict
     render_ms: int
     """From the start of the work to the last byte, the wait in the queue not counted."""
+    queue_ms: int = 0
+    """How long it waited in the queue before."""

@@ -91,6 +91,15 @@ class Connector:
         if self._own_resolver is not None:
             self._own_resolver.close()
 
+    def is_own(self, host: str, port: int) -> bool:
+        """Say whether the operator's rules name host, by its name or as an address, as one to be reached."""
+        if self._rules.allow_name(host, port):
+            return True
+        try:
+            return self._rules.allow_address(ip_address(host), port)
+        except ValueError:
+            return False
+
     async def _allowed_addresses(self, host: str, port: int) -> list[str]:
         try:
             async with asyncio.timeout(self._resolve_timeout_s):

@@ -40,6 +40,10 @@ class EgressProxy:
         """Close every exit, and with it all that runs there."""
         await asyncio.gather(*(each.close() for each in tuple(self._exits)))
 
+    def is_own(self, host: str, port: int) -> bool:
+        """See Connector.is_own."""
+        return self._connector.is_own(host, port)
+
     async def open_exit(self) -> EgressExit:
         """Return a new exit, listening on a port of its own."""
         exit_ = EgressExit(self._connector, self._bounds, when_closed=self._exits.discard)

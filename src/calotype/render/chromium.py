@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, Self, assert_never
 
 from calotype.capture.emulation import Emulation
+from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
 from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
 from calotype.capture.output import ImageFormat
@@ -25,6 +26,7 @@ from calotype.render.develop import MARK, develop, needs_developing
 from calotype.render.emulate import emulate, set_cookies
 from calotype.render.find import find_browser
 from calotype.render.frames import Frames
+from calotype.render.hosts import limited_host
 from calotype.render.intercept import Interception
 from calotype.render.page import Page, PageMoved, without_credentials
 from calotype.render.pdf import print_page
@@ -63,6 +65,7 @@ class ChromiumRenderer:
     def __init__(self, settings: BrowserSettings, proxy: EgressProxy) -> None:
         launcher = Launcher(find_browser(settings.binary), settings)
         self._pool = BrowserPool(settings, launcher, proxy)
+        self._is_own = proxy.is_own
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -72,13 +75,18 @@ class ChromiumRenderer:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def render(self, request: CaptureRequest, deadline: Deadline) -> Capture:
+    async def render(
+        self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN
+    ) -> Capture:
         """See capture.renderer.Renderer."""
-        async with self._pool.slot(deadline) as slot:
+        arrived, host = time.monotonic(), limited_host(request.negative.target, self._is_own)
+        async with self._pool.slot(deadline, errand, host) as slot:
+            queue_ms = round((time.monotonic() - arrived) * 1000)
             progress = _Progress()
             try:
                 async with asyncio.timeout(deadline.remaining_s()):
-                    return await _try_twice(slot, request, deadline, progress)
+                    capture = await _try_twice(slot, request, deadline, progress)
+                    return replace(capture, queue_ms=queue_ms)
             except (TimeoutError, CallTimeout) as exc:
                 raise RenderTimeout(progress.step, deadline.budget_ms) from exc
 

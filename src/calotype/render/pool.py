@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
+from calotype.capture.errand import Errand
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render.cdp import CallTimeout, CdpError, Session, SessionGone
@@ -105,7 +105,9 @@ class BrowserPool:
         self._launcher = launcher
         self._proxy = proxy
         self._exits: list[EgressExit] = []
-        self._turns: Turns[Slot] = Turns(settings.concurrency, settings.queue_limit)
+        self._turns: Turns[Slot] = Turns(
+            settings.concurrency, settings.queue_limit, settings.captures_per_host
+        )
         self._house: _House | None = None
         self._houses: list[_House] = []
         self._launch: asyncio.Task[_House] | None = None
@@ -138,18 +140,15 @@ class BrowserPool:
         return self._turns.waiting
 
     @asynccontextmanager
-    async def slot(self, deadline: Deadline) -> AsyncIterator[Slot]:
-        """Wait for a slot, first come, first served, and give it back afterwards.
+    async def slot(self, deadline: Deadline, errand: Errand, host: str | None) -> AsyncIterator[Slot]:
+        """Wait for a slot as Turns.take does, and give it back afterwards.
 
-        Raises QueueFull at once when queue_limit callers wait already, and RenderTimeout when
-        the deadline comes before the turn.
+        Raises QueueFull when too many wait, and RenderTimeout when the deadline comes before the turn.
         """
-        slot = await self._turns.take(deadline)
-        started = time.monotonic()
+        slot = await self._turns.take(deadline, errand, host)
         try:
             yield slot
         finally:
-            self._turns.note_duration(time.monotonic() - started)
             self._do(self._tidy(slot))
 
     async def _tidy(self, slot: Slot) -> None:

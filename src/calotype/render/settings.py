@@ -13,6 +13,9 @@ MAX_QUEUE = 100
 """At the six captures a second that two cores manage, 100 waiting callers are served within the
 25 s that a request may take. Whoever comes after them would wait in vain."""
 
+LEAST_PER_HOST = 2
+"""A page and its neighbour; with fewer, a list of one site's pages would be taken one by one."""
+
 CAPTURES_BEFORE_RECYCLE = 2000
 """No leak was seen over 500 captures; a browser that is replaced now and then need not prove it for ever."""
 
@@ -30,7 +33,9 @@ class BrowserSettings:
     concurrency: int = field(default_factory=_slots)
     """Captures at a time (CALOTYPE_RENDER_CONCURRENCY)."""
     queue_limit: int = MAX_QUEUE
-    """Callers who may wait for their turn; one more is turned away."""
+    """Callers who may wait for their turn (CALOTYPE_RENDER_QUEUE); one more is turned away."""
+    per_host: int | None = None
+    """Captures of one public host at a time (CALOTYPE_RENDER_PER_HOST)."""
     captures_before_recycle: int = CAPTURES_BEFORE_RECYCLE
     launch_timeout_s: float = 20.0
     """A launch takes 0.4 s; a machine that needs 20 s for it cannot take pictures either."""
@@ -40,3 +45,12 @@ class BrowserSettings:
     """For closing a context, which takes 10 ms even when its page hangs; else the browser is replaced."""
     profile_root: Path | None = None
     """Where temporary profiles live; the system's folder for temporary files when None."""
+
+    @property
+    def captures_per_host(self) -> int:
+        """Captures of one public host at a time, decided.
+
+        By default a host that is slow, or that many ask for, leaves half of the places to others, and is
+        never visited more often at a time than by a few readers.
+        """
+        return self.per_host or max(LEAST_PER_HOST, self.concurrency // 2)

@@ -19,10 +19,12 @@ from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stored, Su
 from calotype.cache.room import NoRoom, Refused, TooLarge
 from calotype.cache.store import CacheStore, OpenEntry, Origin
 from calotype.cache.url_key import NO_URL_KEY, url_key
+from calotype.capture.errand import Errand, Urgency
 from calotype.capture.errors import CaptureError, TargetForbidden, TargetRefused
 from calotype.capture.negative import HtmlDocument, PageUrl, Target
 from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
+from calotype.capture.result import Capture
 from calotype.capture.target import source_url
 from calotype.capture.verdict import Verdict
 from calotype.clock import Clock, Deadline
@@ -44,6 +46,14 @@ class TakeRequest:
     deadline: Deadline
     only_if_cached: bool = False
     """A stored picture or none: the browser is not asked."""
+    urgency: Urgency = Urgency.INTERACTIVE
+    weight: int = 1
+    """That of the caller's key."""
+
+    @property
+    def errand(self) -> Errand:
+        """What the browser needs to know of the caller to be fair."""
+        return Errand(account=self.namespace.account, urgency=self.urgency, weight=self.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,8 @@ class Shots:
     async def _revalidate(self, asked: TakeRequest, origin: Origin, seen: CacheEntry) -> bool:
         # Nobody has asked for it, so whosever hit it comes by, a good picture gives way only to a good one.
         capture = replace(asked.capture, fail_on=asked.capture.fail_on.no_worse_than(seen.verdict))
-        patient = replace(asked, capture=capture, deadline=Deadline.after(capture.budget_ms))
+        deadline = Deadline.after(capture.budget_ms)
+        patient = replace(asked, capture=capture, deadline=deadline, urgency=Urgency.BACKGROUND)
         arrived = await self._store.head(origin.namespace)
         return (await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen.birth)).stored
 
@@ -215,12 +226,12 @@ class Shots:
             found = await self._stored(asked, origin)
             if isinstance(found, Shot) and found.served is Served.HIT and found.opened.entry.birth != seen:
                 return found
-        capture = await self._renderer.render(asked.capture.request, asked.deadline)
+        capture = await self._renderer.render(asked.capture.request, asked.deadline, asked.errand)
         opened = self._store.unstored(lease, origin, capture, asked.wishes.lifetime(self._policy))
         if asked.capture.fail_on.broken_rule(capture.verdict) is not None:
-            return Shot(opened=opened, served=Served.MISS, forward=why, stored=False, detail=BROKE_A_RULE)
+            return _fresh(opened, capture, why, BROKE_A_RULE, stored=False)
         opened, stored, detail = await self._keep(lease, opened)
-        return Shot(opened=opened, served=Served.MISS, forward=why, stored=stored, detail=detail)
+        return _fresh(opened, capture, why, detail, stored=stored)
 
     async def _last_good(
         self, asked: TakeRequest, origin: Origin, ask: _Ask, exc: CaptureError
@@ -256,11 +267,22 @@ class Shots:
         return opened, isinstance(outcome, Stored), _detail(outcome)
 
     async def _uncached(self, asked: TakeRequest, origin: Origin, why: Forward, detail: str | None) -> Shot:
-        capture = await self._renderer.render(asked.capture.request, asked.deadline)
+        capture = await self._renderer.render(asked.capture.request, asked.deadline, asked.errand)
         asked.capture.fail_on.check(_shown_url(asked), capture.verdict)
         lease = Lease(origin.namespace, origin.identity.key, Birth(Seq(0), 0, self._clock()))
         opened = self._store.unstored(lease, origin, capture)
-        return Shot(opened=opened, served=Served.MISS, forward=why, stored=False, detail=detail)
+        return _fresh(opened, capture, why, detail, stored=False)
+
+
+def _fresh(opened: OpenEntry, capture: Capture, why: Forward, detail: str | None, *, stored: bool) -> Shot:
+    return Shot(
+        opened=opened,
+        served=Served.MISS,
+        forward=why,
+        stored=stored,
+        detail=detail,
+        queue_ms=capture.queue_ms,
+    )
 
 
 def failed(outcome: object) -> Failure | None:

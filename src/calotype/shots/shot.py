@@ -47,6 +47,8 @@ class Shot:
     the render."""
     failed_status: int | None = None
     """What the page answered when it was asked for a new picture, in vain."""
+    queue_ms: int | None = None
+    """How long the render waited for its turn; None for what was not rendered."""
 
     @property
     def addressed(self) -> bool:
