@@ -115,7 +115,7 @@ async def test_jpeg_beyond_its_longest_side_is_refused_and_png_is_not(renderer, 
 
 
 async def test_a_picture_of_too_many_pixels_is_refused(renderer, site):
-    with pytest.raises(NothingToShow, match="150 million pixels are the most"):
+    with pytest.raises(NothingToShow, match="256 million pixels are the most"):
         await take(renderer, site.url("/tall?height=400000"), area=FULL_PAGE)
 
 

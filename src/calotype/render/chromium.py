@@ -13,7 +13,6 @@ from calotype.capture.emulation import Emulation
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
 from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
-from calotype.capture.output import ImageFormat
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.retouch import Retouch
@@ -22,7 +21,7 @@ from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render import wait
 from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
-from calotype.render.develop import MARK, develop, needs_developing
+from calotype.render.develop import MARK
 from calotype.render.emulate import emulate, set_cookies
 from calotype.render.find import find_browser
 from calotype.render.frames import Frames
@@ -30,11 +29,12 @@ from calotype.render.hosts import limited_host
 from calotype.render.intercept import Interception
 from calotype.render.page import Page, PageMoved, without_credentials
 from calotype.render.pdf import print_page
+from calotype.render.picture import Picture
 from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
 from calotype.render.retouch import Click, retouch, scroll_to
 from calotype.render.settings import BrowserSettings
-from calotype.render.shoot import Picture, shoot
+from calotype.render.shoot import shoot
 from calotype.render.wait import Rest
 
 log = logging.getLogger("calotype.render")
@@ -175,10 +175,8 @@ async def _print(page: Page, request: CaptureRequest, deadline: Deadline) -> Pic
     if output.pdf is not None:
         mark = MARK if output.watermark else None
         return await print_page(page, output.pdf, request.negative.browser, mark, deadline.remaining_s())
-    developing = needs_developing(output)
-    shown = replace(output, format=ImageFormat.PNG) if developing else output
-    picture = await shoot(page, request.negative.viewport, shown, deadline.remaining_s())
-    return await develop(picture.image, output) if developing else picture
+    negative = request.negative
+    return await shoot(page, negative.viewport, output, deadline.remaining_s(), freeze=negative.freeze)
 
 
 async def _bring_to_rest(

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import html
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 from calotype.capture.errors import NothingToShow
-from calotype.capture.output import WEBP_MAX_SIDE_PX, Fit, ImageFormat, Output, Resize
-from calotype.render.shoot import JPEG_MAX_SIDE_PX, Picture
+from calotype.capture.output import Fit, ImageFormat, Output, Resize
+from calotype.render.limits import MAX_FILE_BYTES, TOO_LARGE_A_FILE, check_print
+from calotype.render.picture import Picture
 
 os.environ.setdefault("VIPS_CONCURRENCY", "1")  # Captures run side by side; each on its own core.
 import pyvips
@@ -24,16 +26,10 @@ pyvips.cache_set_max(0)  # No picture is developed twice.
 
 AVIF_EFFORT: Final = 2
 """0.3 s a viewport instead of 2.7, for 5 % more bytes."""
-AVIF_MAX_SIDE_PX: Final = 16_384
 PNG_COMPRESSION: Final = 6
 MARK: Final = "TEST KEY"
 _MARK_OPACITY: Final = 0.35
 _MARK_EVERY_PX: Final = 320
-_SIDE_LIMITS: Final = {
-    ImageFormat.WEBP: WEBP_MAX_SIDE_PX,
-    ImageFormat.JPEG: JPEG_MAX_SIDE_PX,
-    ImageFormat.AVIF: AVIF_MAX_SIDE_PX,
-}
 
 
 _THREADS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="develop")
@@ -53,38 +49,56 @@ async def develop(negative: bytes, output: Output) -> Picture:
 
 
 def _develop(negative: bytes, output: Output) -> Picture:
-    resize = output.resize
-    if resize is None:
-        image = pyvips.Image.new_from_buffer(negative, "", access="sequential")
-    else:
-        image = _resized(negative, resize)
+    return print_of(pyvips.Image.new_from_buffer(negative, "", access="sequential"), output)
+
+
+def print_of(image: _Image, output: Output) -> Picture:
+    """Return the print of an image that is read once, from top to bottom.
+
+    Raises NothingToShow if its format cannot hold it, before a pixel is asked for.
+    """
+    if output.resize is not None:
+        image = _resized(image, output.resize)
     if output.watermark:
         image = _marked(image)
-    limit = _SIDE_LIMITS.get(output.format)
-    if limit is not None and max(image.width, image.height) > limit:
-        message = f"The picture would be {image.width} x {image.height} px, and {output.format.value} ends at"
-        raise NothingToShow(f"{message} {limit} px a side; ask for png.")
+    check_print(image.width, image.height, output.format)
+    ending, options = _encoding(output)
+    file = _File()
     try:
-        ending, options = _encoding(output)
-        data: bytes = image.write_to_buffer(ending, **options)
+        image.write_to_target(file.target, ending, **options)
     except pyvips.Error as exc:
+        if file.too_large:
+            raise NothingToShow(TOO_LARGE_A_FILE) from exc
         first = str(exc).strip().partition("\n")[0]
         raise NothingToShow(f"The picture could not be made a {output.format.value}: {first}") from exc
-    return Picture(data, image.width, image.height)
+    return Picture(file.content.getvalue(), image.width, image.height)
 
 
-def _resized(negative: bytes, resize: Resize) -> _Image:
+class _File:
+    """What an encoder writes, as long as it is not more than MAX_FILE_BYTES."""
+
+    def __init__(self) -> None:
+        self.content = io.BytesIO()
+        self.too_large = False
+        self.target = pyvips.TargetCustom()
+        self.target.on_write(self._write)
+
+    def _write(self, data: bytes) -> int:
+        self.too_large = self.content.tell() + len(data) > MAX_FILE_BYTES
+        return -1 if self.too_large else self.content.write(data)
+
+
+def _resized(image: _Image, resize: Resize) -> _Image:
     crop, size = "none", "down"
     width, height = resize.width_px, resize.height_px
-    whole = pyvips.Image.new_from_buffer(negative, "")  # of which nothing but the size is read
     if resize.fit is Fit.COVER:
         # What is cut off at the bottom of a page is missed less than its head.
-        crop = "low" if whole.height * (width or 1) > whole.width * (height or 1) else "centre"
+        crop = "low" if image.height * (width or 1) > image.width * (height or 1) else "centre"
     elif resize.fit is Fit.FILL:
         size = "force"
-        width, height = min(width or whole.width, whole.width), min(height or whole.height, whole.height)
-    return pyvips.Image.thumbnail_buffer(
-        negative, width or 10_000_000, height=height or 10_000_000, size=size, crop=crop, no_rotate=True
+        width, height = min(width or image.width, image.width), min(height or image.height, image.height)
+    return image.thumbnail_image(
+        width or 10_000_000, height=height or 10_000_000, size=size, crop=crop, no_rotate=True
     )
 
 

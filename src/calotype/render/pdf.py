@@ -13,7 +13,7 @@ from calotype.capture.pdf import PdfOptions
 from calotype.render.cdp import AnswerTooBig, CallRefused
 from calotype.render.emulate import media_of
 from calotype.render.page import Page
-from calotype.render.shoot import Picture
+from calotype.render.picture import Picture
 
 CSS_PX_PER_IN: Final = 96
 LARGEST_IN: Final = 200.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from calotype.capture.output import ImageFormat
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -9,6 +11,15 @@ _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Start-of-frame markers; the three left out in between are tables (ITU T.81, table B.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The bytes, and their size in image pixels as the bytes themselves give it."""
+
+    image: bytes
+    width_px: int
+    height_px: int
 
 
 def measure(image: bytes, image_format: ImageFormat) -> tuple[int, int]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 
 import msgspec
 
 from calotype.capture.errors import NothingToShow
 from calotype.capture.negative import Viewport
-from calotype.capture.output import WEBP_MAX_SIDE_PX, Area, AreaKind, ImageFormat, Output
+from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.render.cdp import AnswerTooBig
-from calotype.render.page import Page
-from calotype.render.picture import measure
-
-JPEG_MAX_SIDE_PX: Final = 65_500
-"""libjpeg's own limit (JPEG_MAX_DIMENSION); beyond it Chromium answers with no bytes at all."""
-MAX_PIXELS: Final = 150_000_000
-"""1,280 px wide this is 117,000 px tall. Chromium draws 333 million without a fault, in 13 s; but
-166 million took 2.9 GB of memory at their peak (2.1 in its gpu process, 0.75 in the browser)."""
+from calotype.render.develop import develop, needs_developing
+from calotype.render.limits import TOO_LARGE_A_FILE, check_drawn, check_print
+from calotype.render.page import Page, PageMoved
+from calotype.render.picture import Picture, measure
+from calotype.render.stitch import Strip, cut, stitch
 
 _BOX_JS: Final = """css => {
   const element = Document.prototype.querySelector.call(document, css);
@@ -53,21 +51,51 @@ class _Shot(msgspec.Struct, frozen=True):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The bytes, and their size in image pixels as the bytes themselves give it."""
+async def shoot(
+    page: Page, viewport: Viewport, output: Output, timeout_s: float, *, freeze: bool = False
+) -> Picture:
+    """Take the picture of a page that is ready for it, and make of it what was asked for.
 
-    image: bytes
-    width_px: int
-    height_px: int
+    Raises NothingToShow, PageMoved.
+    """
+    clip, scale = await _clip(page, viewport, output.area, timeout_s), viewport.device_scale_factor
+    width_px, height_px = round(clip.width * scale), round(clip.height * scale)
+    check_drawn(width_px, height_px)
+    if output.resize is None:
+        check_print(width_px, height_px, output.format)
+    strips = [] if output.area.kind is AreaKind.VIEWPORT else cut(width_px, height_px, scale)
+    if len(strips) > 1:
+        document = page.loader_id
+
+        async def take(strip: Strip) -> bytes:
+            # The encoder works between two strips, when nobody watches where the page goes.
+            if page.loader_id != document:
+                raise PageMoved
+            part = msgspec.structs.replace(clip, y=clip.y + strip.top, height=strip.height)
+            return (await _expose(page, part, output.area, Output(), timeout_s)).image
+
+        async with _still(page, timeout_s) if freeze else nullcontext():
+            return await stitch(strips, take, width_px, height_px, output, timeout_s)
+    if not needs_developing(output):
+        return await _expose(page, clip, output.area, output, timeout_s)
+    negative = await _expose(page, clip, output.area, Output(), timeout_s)
+    return await develop(negative.image, output)
 
 
-async def shoot(page: Page, viewport: Viewport, output: Output, timeout_s: float) -> Picture:
-    """Take the picture of a page that is ready for it. Raises NothingToShow, PageMoved."""
-    clip = await _clip(page, viewport, output.area, timeout_s)
-    _check_size(clip, viewport.device_scale_factor, output.format)
+@asynccontextmanager
+async def _still(page: Page, timeout_s: float) -> AsyncIterator[None]:
+    """Keep the page's scripts from changing it: what moves between two strips would be torn."""
+    await page.session.call("Emulation.setScriptExecutionDisabled", {"value": True}, timeout_s)
+    try:
+        yield
+    finally:
+        page.session.post("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+async def _expose(page: Page, clip: _Box, area: Area, output: Output, timeout_s: float) -> Picture:
+    """Have the browser draw clip on one surface, and encode it."""
     params: dict[str, Any] = {"format": output.format.value, "captureBeyondViewport": not clip.inside}
-    if output.area.kind is not AreaKind.VIEWPORT:
+    if area.kind is not AreaKind.VIEWPORT:
         params["clip"] = {"x": clip.x, "y": clip.y, "width": clip.width, "height": clip.height, "scale": 1}
     if output.format is ImageFormat.PNG:
         params["optimizeForSpeed"] = True  # The same pixels in a third of the time, a little bigger.
@@ -76,7 +104,7 @@ async def shoot(page: Page, viewport: Viewport, output: Output, timeout_s: float
     try:
         shot = await page.stay(page.session.call("Page.captureScreenshot", params, timeout_s, _Shot))
     except AnswerTooBig as exc:
-        raise NothingToShow("The picture is too large a file to be handled; ask for jpeg or less.") from exc
+        raise NothingToShow(TOO_LARGE_A_FILE) from exc
     try:
         width_px, height_px = measure(shot.data, output.format)
     except ValueError as exc:
@@ -111,17 +139,3 @@ def _snap(box: _Box, scale: float, selector: str | None) -> _Box:
     if right <= left or bottom <= top:
         raise NothingToShow(f"The element {selector!r} has no area.")
     return _Box(x=left, y=top, width=right - left, height=bottom - top, inside=box.inside)
-
-
-def _check_size(clip: _Box, scale: float, image_format: ImageFormat) -> None:
-    width_px, height_px = round(clip.width * scale), round(clip.height * scale)
-    side_limit = {ImageFormat.WEBP: WEBP_MAX_SIDE_PX, ImageFormat.JPEG: JPEG_MAX_SIDE_PX}.get(image_format)
-    size = f"The picture would be {width_px} x {height_px} px"
-    if side_limit is not None and max(width_px, height_px) > side_limit:
-        instead = "png or jpeg" if image_format is ImageFormat.WEBP else "png"
-        raise NothingToShow(
-            f"{size}, and {image_format.value} ends at {side_limit} px a side; ask for {instead}."
-        )
-    if width_px * height_px > MAX_PIXELS:
-        most = f"{MAX_PIXELS // 1_000_000} million pixels"
-        raise NothingToShow(f"{size}, and {most} are the most that can be pictured at once.")
