@@ -27,6 +27,7 @@ from calotype.cache.verifier import Verifier
 from calotype.capture.renderer import Renderer
 from calotype.clock import Clock, utc_now
 from calotype.egress.connect import Connector
+from calotype.egress.exchange import Bounds
 from calotype.egress.proxy import EgressProxy
 from calotype.render.chromium import ChromiumRenderer
 from calotype.settings import Settings
@@ -127,7 +128,7 @@ async def open_remembering(
 async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
     """Open the browser's way out, and the browser; it starts with the first capture."""
     async with (
-        EgressProxy(Connector(settings.egress)) as proxy,
+        EgressProxy(Connector(settings.egress), bounds=Bounds(budget=settings.traffic)) as proxy,
         ChromiumRenderer(settings.browser, proxy) as renderer,
     ):
         yield renderer

@@ -17,6 +17,7 @@ from calotype.cache.policy import DEFAULT_WINDOWS, MAX_WINDOW_S, CachePolicy, Hi
 from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, Budget, RoomLimits
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
+from calotype.egress.traffic import Budget as TrafficBudget
 from calotype.errors import ConfigurationError
 from calotype.faults import VARIABLE as FAULT_POINT
 from calotype.render.settings import BrowserSettings
@@ -167,6 +168,24 @@ SETTINGS = (
         _egress_rules,
     ),
     Setting(
+        "egress_max_received",
+        "200MB",
+        "What one capture may receive, as it comes over the wire.",
+        lambda text: _size(text, 2**20, 2**50),
+    ),
+    Setting(
+        "egress_max_sent",
+        "20MB",
+        "What one capture may send.",
+        lambda text: _size(text, 2**16, 2**50),
+    ),
+    Setting(
+        "egress_max_connections",
+        "2000",
+        "Connections that one capture may open.",
+        lambda text: _whole(text, 1, 1_000_000),
+    ),
+    Setting(
         "render_concurrency",
         "twice the cores",
         "Captures at a time.",
@@ -222,6 +241,7 @@ class Settings:
     blobs: FilesystemSettings
     browser: BrowserSettings
     egress: EgressRules
+    traffic: TrafficBudget
 
     @property
     def secret_key_file(self) -> Path:
@@ -305,6 +325,15 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         )
         if name in values
     }
+    traffic = {
+        field_name: values[name]
+        for name, field_name in (
+            ("egress_max_received", "bytes_in"),
+            ("egress_max_sent", "bytes_out"),
+            ("egress_max_connections", "connections"),
+        )
+        if name in values
+    }
     account = values.get("cache_account_max_bytes")
     egress = get("egress_allow", EgressRules.parse(""))
     hits_when = get("cache_default", HitsWhen.ON)
@@ -332,5 +361,6 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         index=SqliteSettings(path=data / "index.sqlite"),
         blobs=FilesystemSettings(folder=data / "blobs"),
         browser=BrowserSettings(**browser),  # type: ignore[arg-type]
+        traffic=TrafficBudget(**traffic),  # type: ignore[arg-type]
         egress=egress if isinstance(egress, EgressRules) else EgressRules.parse(str(egress)),
     )

@@ -9,8 +9,11 @@ import pytest
 import pytest_asyncio
 
 from calotype.egress.connect import Connector
+from calotype.egress.exchange import Bounds
 from calotype.egress.proxy import EgressProxy
+from calotype.egress.resolve import Resolve
 from calotype.egress.rules import EgressRules
+from calotype.egress.traffic import Budget
 from calotype.render.chromium import ChromiumRenderer
 from calotype.render.settings import BrowserSettings
 from tests.site.server import Site
@@ -50,10 +53,13 @@ def profiles() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def open_renderer(allowed: str, profiles: Path, **settings) -> AsyncIterator[ChromiumRenderer]:
+async def open_renderer(
+    allowed: str, profiles: Path, resolve: Resolve | None = None, budget: Budget | None = None, **settings
+) -> AsyncIterator[ChromiumRenderer]:
     browser = BrowserSettings(**{"concurrency": 2, "profile_root": profiles, **settings})
+    connector = Connector(EgressRules.parse(allowed), resolve=resolve)
     async with (
-        EgressProxy(Connector(EgressRules.parse(allowed))) as proxy,
+        EgressProxy(connector, bounds=Bounds(budget=budget or Budget())) as proxy,
         ChromiumRenderer(browser, proxy) as renderer,
     ):
         yield renderer

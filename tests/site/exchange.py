@@ -30,6 +30,8 @@ class Reply:
     delay_ms: int = 0
     stays_open: bool = False
     """Send the body and then keep the connection open, as an event stream does."""
+    drips: str = ""
+    """Go on with a byte each 100 ms and never end: in the `head`, or after the `body`."""
 
 
 class Reset(Exception):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.site import traffic, vectors
 from tests.site.exchange import Hangup, Reply, Request, Reset
 
 Colour = tuple[int, int, int]
@@ -306,40 +307,6 @@ def hostile(_: Request) -> Reply:
     )
 
 
-def vectors(request: Request) -> Reply:
-    """Try every way there is to reach ?private=host:port, and turn green when all were tried."""
-    host, _, port = request.query["private"].partition(":")
-    spellings = (host, "localhost", "0.0.0.0", "2130706433", "[::ffff:127.0.0.1]", "127.1", "0x7f.1")
-    images = "".join(f"<img src='http://{name}:{port}/img?{index}'>" for index, name in enumerate(spellings))
-    at = f"http://{host}:{port}"
-    return Reply(
-        f"{HEAD}<title>Vectors</title><link rel=stylesheet href='{at}/css'><link rel=prefetch href='{at}/prefetch'>"
-        f"<link rel=preconnect href='{at}'><style>@font-face{{font-family:x;src:url({at}/font)}}p{{font-family:x}}</style>"
-        f"<body bgcolor=#ff0000><p>x</p>{images}<script src='{at}/js'></script><iframe src='{at}/iframe'></iframe>"
-        f"<object data='{at}/object'></object><embed src='{at}/embed'><video src='{at}/video' autoplay></video>"
-        f"<img src='/redirect?to={quote(at + '/redirected')}'><iframe name=form></iframe>"
-        f"<form action='{at}/form' target=form id=f></form><script>\n"
-        f"const at = '{at}', ws = 'ws://{host}:{port}/ws';\n"
-        "const quietly = work => { try { const r = work(); r?.catch?.(() => {}) } catch {} };\n"
-        "quietly(() => fetch(at + '/fetch', {mode: 'no-cors'}));\n"
-        "quietly(() => new WebSocket(ws));\n"
-        "quietly(() => new EventSource(at + '/events'));\n"
-        "quietly(() => navigator.sendBeacon(at + '/beacon', 'x'));\n"
-        "const code = `fetch('${at}/worker', {mode: 'no-cors'}).catch(() => {}); try { new WebSocket('${ws}') } catch {}`;\n"
-        "const blob = URL.createObjectURL(new Blob([code]));\n"
-        "quietly(() => new Worker(blob));\n"
-        "quietly(() => new SharedWorker(blob));\n"
-        "quietly(() => window.open(at + '/popup'));\n"
-        "quietly(() => document.getElementById('f').submit());\n"
-        "quietly(() => { const x = new XMLHttpRequest(); x.open('GET', at + '/xhr'); x.send() });\n"
-        f"const servers = [{{urls: 'stun:{host}:{port}'}},"
-        f" {{urls: 'turn:{host}:{port}?transport=tcp', username: 'a', credential: 'b'}}];\n"
-        "quietly(async () => { const p = new RTCPeerConnection({iceServers: servers}); p.createDataChannel('x');"
-        " await p.setLocalDescription(await p.createOffer()) });\n"
-        "setTimeout(() => { document.body.bgColor = '#00ff00'; document.body.id = 'tried' }, 1500);\n</script>"
-    )
-
-
 def green_css(_: Request) -> Reply:
     """A style sheet that makes any page green."""
     return Reply("html, body { background: #0f0 !important; color: #0f0 !important }", media_type="text/css")
@@ -379,7 +346,8 @@ PAGES: dict[str, Callable[[Request], Reply]] = {
     "/events": events,
     "/self-reload": self_reload,
     "/hostile": hostile,
-    "/vectors": vectors,
     "/green.css": green_css,
+    **vectors.PAGES,
+    **traffic.PAGES,
     **{f"/{code}": status for code in (200, 204, 400, 401, 403, 404, 410, 429, 500, 502, 503)},
 }

@@ -31,9 +31,9 @@ class Site:
     connections and datagrams count whoever as much as knocked at the port over TCP and UDP.
     """
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
-        self.port = 0
+        self.port = port
         self.connections = 0
         self.datagrams = 0
         self._lock = threading.Lock()
@@ -130,7 +130,7 @@ class Site:
         self._loop.close()
 
     async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self.host, 0)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._udp, _ = await self._loop.create_datagram_endpoint(
             lambda: _Knocks(self), (self.host, self.port)
@@ -156,12 +156,18 @@ class Site:
         await asyncio.sleep(reply.delay_ms / 1000)
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         headers = {"Content-Type": reply.media_type, "Connection": "close", **reply.headers}
-        if not reply.stays_open:
+        if not (reply.stays_open or reply.drips):
             headers.setdefault("Content-Length", str(len(body)))
         head = f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
-        writer.write(head.encode("latin-1") + b"\r\n" + (b"" if request.method == "HEAD" else body))
+        if reply.drips == "head":
+            head, body = f"{head}X-Drip: ", b""
+        end = b"" if reply.drips == "head" else b"\r\n"
+        writer.write(head.encode("latin-1") + end + (b"" if request.method == "HEAD" else body))
         await writer.drain()
+        while reply.drips and not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.1)
         if reply.stays_open:
             await reader.read()
 

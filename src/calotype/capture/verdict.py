@@ -31,6 +31,8 @@ class Cut(StrEnum):
     HEIGHT = "height"
     STEPS = "steps"
     TIME = "time"
+    TRAFFIC = "traffic"
+    """What one capture may receive, send or open; what came later is not in the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from calotype.egress.connect import Connector
@@ -18,7 +18,7 @@ from calotype.egress.heads import (
     rewrite_response,
 )
 from calotype.egress.leg import HeadTooLong, Leg
-from calotype.egress.traffic import Traffic
+from calotype.egress.traffic import Budget, Traffic
 
 TUNNEL_IS_OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
 # 100 and 103 come once or a few times; a server that sends them for ever is not answering.
@@ -37,6 +37,8 @@ class Bounds:
     """For the client to take an answer of our own and close, before we do."""
     connections: int = 256
     """At a time on one exit. Chromium opens 32 to a proxy, and as many as this for WebSockets."""
+    budget: Budget = field(default_factory=Budget)
+    """Of one capture, over its whole life."""
 
 
 class Exchange:
@@ -112,6 +114,8 @@ class Exchange:
         await self._until_over(upstream)
 
     async def _reach(self, request: Tunnel | Forward) -> Leg:
+        if not self._traffic.open():
+            raise Unreachable(request.host, request.port, self._traffic.spent)
         _, upstream = await self._connector.open(lambda: Leg(meter=self._traffic), request.host, request.port)
         self._upstream = upstream
         return upstream
@@ -131,7 +135,7 @@ class Exchange:
         except HeadTooLong:
             reason = "sent a response head that is too long"
         if response is None:
-            raise Unreachable(request.host, request.port, reason)
+            raise Unreachable(request.host, request.port, self._traffic.spent or reason)
         return response
 
     async def _answer(self, status: HTTPStatus) -> None:

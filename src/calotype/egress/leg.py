@@ -36,7 +36,10 @@ class Leg(asyncio.Protocol):
     def __init__(
         self, *, meter: Traffic | None = None, when_open: Callable[[Leg], None] | None = None
     ) -> None:
-        """Count bytes on meter, which the leg to the outside has; call when_open once connected."""
+        """Count bytes on meter, which the leg to the outside has; call when_open once connected.
+
+        The connection is dropped with the first byte that meter does not allow.
+        """
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the connection is gone. Wait with asyncio.wait, which does not cancel it."""
         self.has_ended = False
@@ -79,8 +82,9 @@ class Leg(asyncio.Protocol):
         """Send data, in its turn; into the void when the connection is gone."""
         if self.has_said_all or self._transport.is_closing():
             return
-        if self._meter is not None:
-            self._meter.bytes_out += len(data)
+        if self._meter is not None and not self._meter.send(len(data)):
+            self.abort()
+            return
         self._transport.write(data)
 
     def end(self) -> None:
@@ -154,8 +158,9 @@ class Leg(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass data on, or keep it until it is known where to."""
         self.received_bytes += len(data)
-        if self._meter is not None:
-            self._meter.bytes_in += len(data)
+        if self._meter is not None and not self._meter.receive(len(data)):
+            self.abort()
+            return
         if self._pass_on is None:
             self._unread += data
             if len(self._unread) > MAX_HEAD_BYTES:

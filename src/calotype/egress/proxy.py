@@ -62,7 +62,7 @@ class EgressExit:
         self._connector = connector
         self._bounds = bounds
         self._when_closed = when_closed
-        self._traffic = Traffic()
+        self._traffic = Traffic(bounds.budget)
         self._exchanges: dict[asyncio.Task[None], Leg] = {}
         self._server: asyncio.Server
         self._is_closed = False
@@ -89,6 +89,11 @@ class EgressExit:
         """Bytes sent outside since the last reset."""
         return self._traffic.bytes_out
 
+    @property
+    def spent(self) -> str:
+        """What the capture has had too much of since the last reset, empty if nothing; see Traffic."""
+        return self._traffic.spent
+
     async def listen(self) -> None:
         """Begin to accept connections; called once, by open_exit."""
         loop = asyncio.get_running_loop()
@@ -100,7 +105,7 @@ class EgressExit:
 
         The sets and counts that were handed out before stay as they are.
         """
-        self._traffic = Traffic()
+        self._traffic = Traffic(self._bounds.budget)
         for task, client in self._exchanges.items():
             task.cancel()
             # Not left to the task, which never takes its first step if it is so new.

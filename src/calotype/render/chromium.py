@@ -16,7 +16,7 @@ from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.retouch import Retouch
-from calotype.capture.verdict import Verdict
+from calotype.capture.verdict import Cut, Verdict
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render import wait
@@ -165,6 +165,8 @@ async def _picture(
             verdict = await _judge(page, negative, rest, deadline)
             picture = await _print(page, request, deadline)
             wait.check_reached(page, way_out)
+            if way_out.spent and verdict.cut is None:
+                verdict = replace(verdict, cut=Cut.TRAFFIC)
             return picture, verdict
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
@@ -190,7 +192,7 @@ async def _bring_to_rest(
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
     asked, area = request.negative.wait, request.output.area
     progress.step = LOADING[asked.until]
-    await wait.loaded(page, asked.until)
+    await wait.loaded(page, asked.until, way_out)
     wait.check_reached(page, way_out)
     document, wanted = page.loader_id, request.negative.page
     if wanted != Retouch():

@@ -190,12 +190,17 @@ async def _navigate(page: Page, url: str, timeout_s: float) -> _Arrival:
         raise NavigationFailed(without_credentials(url), exc.message.lower()) from exc
 
 
-async def loaded(page: Page, until: WaitUntil) -> None:
-    """Wait for the document, and for the one that it may be about to give way to, to get this far."""
+async def loaded(page: Page, until: WaitUntil, way_out: EgressExit) -> None:
+    """Wait for the document, and for the one that it may be about to give way to, to get this far.
+
+    One whose end way_out has cut off never does, and is not waited for.
+    """
     milestone: Literal["DOMContentLoaded", "load"] = (
         "DOMContentLoaded" if until is WaitUntil.DOM_CONTENT_LOADED else "load"
     )
-    await page.until(lambda: page.reached(milestone) and not page.leaving)
+    await page.until(lambda: _is_cut_off(page, way_out) or (page.reached(milestone) and not page.leaving))
+    if _is_cut_off(page, way_out):
+        return
     if until is WaitUntil.NETWORK_IDLE:
         await _idle(page)
 
@@ -264,11 +269,18 @@ def check_reached(page: Page, way_out: EgressExit) -> None:
     if page.unreachable_url:
         reason = _why(page, way_out, page.unreachable_url, page.failure)
         raise NavigationFailed(without_credentials(page.unreachable_url), reason)
+    if _is_cut_off(page, way_out):
+        raise NavigationFailed(without_credentials(page.url), way_out.spent)
     endpoint = endpoint_of(page.url)
     if page.status == BAD_GATEWAY and endpoint is not None:
         known = way_out.unreachable.get((endpoint.host, endpoint.port))
         if known is not None:
             raise NavigationFailed(without_credentials(page.url), known)
+
+
+def _is_cut_off(page: Page, way_out: EgressExit) -> bool:
+    """Say whether the document has begun to arrive, and then was too much."""
+    return bool(way_out.spent and page.failure)
 
 
 def _check_scheme(url: str) -> None:
