@@ -27,7 +27,7 @@ async def module_bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 async def shared_bench(module_bench: Bench) -> Bench:
     """The module's bench, as new; its tests run in the module's loop."""
     renderer = module_bench.renderer
-    renderer.failing, renderer.http_status = None, 200
+    renderer.failing, renderer.http_status, renderer.facts = None, 200, {}
     renderer.release()
     if renderer.renders:
         await module_bench.client.post("/v1/cache/purge", json={"all": True})

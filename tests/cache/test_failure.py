@@ -14,6 +14,7 @@ from calotype.capture.errors import (
     RenderTimeout,
     TargetForbidden,
 )
+from calotype.capture.verdict import Verdict
 
 URL = "https://example.com/"
 
@@ -52,9 +53,12 @@ def test_of_what_is_judged_anew_at_no_cost_and_of_pictures_nothing_is_remembered
     assert failure_of(outcome) is None
 
 
-def test_of_a_picture_that_broke_a_rule_its_status_is_remembered_for_each_to_judge():
-    remembered = Failure.from_text(verdict_failure(503).to_text())
+def test_of_a_picture_that_broke_a_rule_its_verdict_is_remembered_for_each_to_judge():
+    verdict = Verdict(http_status=503, title="hunter2", final_url=f"{URL}?hunter2", blank=True)
+    text = verdict_failure(verdict).to_text()
+    remembered = Failure.from_text(text)
 
-    assert remembered.http_status == 503
+    assert remembered.verdict == Verdict(http_status=503, blank=True)
     assert remembered.error(1) is None
-    assert Failure("navigation", (URL, "x")).http_status is None
+    assert "hunter2" not in text
+    assert Failure("navigation", (URL, "x")).verdict is None

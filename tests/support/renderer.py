@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import RenderTimeout
@@ -30,6 +31,8 @@ class CannedRenderer:
         self.cancelled = 0
         self.failing: Exception | None = None
         self.http_status: int | None = 200
+        self.facts: dict[str, Any] = {}
+        """What else the verdict of every picture says."""
         self.picture_bytes = 0
         self.same: int | None = None
         """The number of the picture that every render gives; None: each gives the next."""
@@ -73,4 +76,5 @@ class CannedRenderer:
             raise self.failing
         capture = a_capture(number, self.picture_bytes, self.http_status)
         capture = replace(capture, queue_ms=self.queue_ms)
+        capture = replace(capture, verdict=replace(capture.verdict, **self.facts))
         return capture if self.spoil is None else replace(capture, image=self.spoil)

@@ -15,10 +15,12 @@ from calotype.capture.errors import (
     NothingToShow,
     RenderTimeout,
 )
+from calotype.capture.verdict import Verdict
 
 REMEMBERED_FOR = timedelta(seconds=3)
 """Long enough that a crowd asks a broken page once, short enough that none waits for a page that is whole."""
 _VERDICT = "verdict"
+_verdict_decoder = msgspec.json.Decoder(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class Failure:
     facts: tuple[str | int, ...]
 
     @property
-    def http_status(self) -> int | None:
-        """Status of a page that was pictured, but broke a rule of fail_on; None when no picture was made."""
-        return int(self.facts[0]) if self.kind == _VERDICT else None
+    def verdict(self) -> Verdict | None:
+        """What was pictured, but broke a rule of fail_on, for each to judge; None if nothing was."""
+        return _verdict_decoder.decode(str(self.facts[0])) if self.kind == _VERDICT else None
 
     def error(self, budget_ms: int) -> CaptureError | None:
         """Return what it says to a caller with so much time; None if it says nothing to them."""
@@ -79,6 +81,6 @@ def failure_of(outcome: object) -> Failure | None:
     return None
 
 
-def verdict_failure(http_status: int) -> Failure:
-    """Return what is remembered of a picture that was not kept for the page's status."""
-    return Failure(_VERDICT, (http_status,))
+def verdict_failure(verdict: Verdict) -> Failure:
+    """Return what is remembered of a picture that was not kept for what it turned out to be."""
+    return Failure(_VERDICT, (msgspec.json.encode(verdict.to_judge().to_plain()).decode(),))

@@ -89,6 +89,14 @@ class PageNotFound(TargetRefused):
     retryable: ClassVar[bool] = False
 
 
+class PictureRefused(CaptureError):
+    """There is a picture, but fail_on names what it turned out to be."""
+
+    def __init__(self, url: str, fault: str, rule: str) -> None:
+        super().__init__(f"The picture of {url} {fault}, which fail_on names: {rule}.")
+        self.url, self.fault, self.rule = url, fault, rule
+
+
 class BrowserCrashed(CaptureError):
     """The browser or the page's process died, and so did the one more try."""
 

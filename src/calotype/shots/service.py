@@ -26,7 +26,6 @@ from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.result import Capture
 from calotype.capture.target import source_url
-from calotype.capture.verdict import Verdict
 from calotype.clock import Clock, Deadline
 from calotype.shots.revalidator import Revalidator
 from calotype.shots.shot import Forward, Served, Shot
@@ -196,10 +195,10 @@ class Shots:
             return await self._render(asked, origin, lease, ask.why, seen)
 
         def recall(failure: Failure) -> CaptureError | None:
-            status = failure.http_status
-            if status is None:
+            verdict = failure.verdict
+            if verdict is None:
                 return failure.error(asked.deadline.budget_ms)
-            return asked.capture.fail_on.error(_shown_url(asked), Verdict(http_status=status))
+            return asked.capture.fail_on.error(_shown_url(asked), verdict)
 
         while True:
             shot, joined = await self._fills.run(
@@ -289,8 +288,7 @@ def failed(outcome: object) -> Failure | None:
     """Return what Fills remembers of a shot, or of an error; None for a picture worth keeping."""
     if not isinstance(outcome, Shot):
         return failure_of(outcome)
-    status = outcome.opened.entry.verdict.http_status
-    return verdict_failure(status) if outcome.detail == BROKE_A_RULE and status is not None else None
+    return verdict_failure(outcome.opened.entry.verdict) if outcome.detail == BROKE_A_RULE else None
 
 
 def _marked(asked: TakeRequest) -> TakeRequest:

@@ -94,7 +94,7 @@ def entry_of(row: tuple[Any, ...]) -> CacheEntry:
 
 def verdict_text(verdict: Verdict) -> str:
     """Return the JSON that a verdict is kept as."""
-    return msgspec.json.encode(verdict).decode()
+    return msgspec.json.encode(verdict.to_plain()).decode()
 
 
 def directory_of(path: str) -> str:
