@@ -25,7 +25,7 @@ async def test_pictures_that_nobody_waits_for_hold_up_nothing_else(monkeypatch):
     late = [asyncio.create_task(develop(b"", AVIF)) for _ in range(50)]
     try:
         # As many as run at all are under way before everybody gives up.
-        for _ in range(module._THREADS._max_workers):
+        for _ in range(module.THREADS._max_workers):
             assert await asyncio.to_thread(begun.acquire, timeout=10)
         for task in late:
             task.cancel()

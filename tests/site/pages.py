@@ -166,8 +166,22 @@ def web_font(request: Request) -> Reply:
 
 
 def font(request: Request) -> Reply:
-    """Serve a monospaced font after ?ms=."""
-    return Reply(FONT.read_bytes(), media_type="font/ttf", delay_ms=int(request.query.get("ms", "0")))
+    """Serve a monospaced font after ?ms=, which has a glyph for the code point ?also=, too."""
+    data = FONT.read_bytes()
+    if "also" in request.query:
+        data = with_a_glyph_for(int(request.query["also"]), data)
+    return Reply(data, media_type="font/ttf", delay_ms=int(request.query.get("ms", "0")))
+
+
+def with_a_glyph_for(code_point: int, font: bytes) -> bytes:
+    """Return font with the last group of its character map (format 12) moved to code_point."""
+    tables = [struct.unpack_from(">4s4xII", font, 12 + 16 * number) for number in range(font[5])]
+    start = next(offset for name, offset, _ in tables if name == b"cmap")
+    maps = [struct.unpack_from(">I", font, start + 8 + 8 * number)[0] for number in range(font[start + 3])]
+    at = next(start + offset for offset in maps if font[start + offset : start + offset + 2] == b"\0\x0c")
+    groups = struct.unpack_from(">I", font, at + 12)[0]
+    last = at + 16 + 12 * (groups - 1)
+    return font[:last] + struct.pack(">II", code_point, code_point) + font[last + 8 :]
 
 
 def scripts(_: Request) -> Reply:

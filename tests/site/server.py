@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.site.exchange import Hangup, Reply, Request, Reset
 from tests.site.pages import PAGES
+from tests.site.suspects import SUSPECTS
 
 START_TIMEOUT_S = 10
 
@@ -192,6 +193,8 @@ class Site:
             html = self._served.get(request.path)
         if html is not None:
             return Reply(html)
+        if request.path in SUSPECTS:
+            return SUSPECTS[request.path]
         page: Callable[[Request], Reply | Awaitable[Reply]] | None = PAGES.get(request.path)
         if page is None:
             return Reply("<!doctype html><title>Not here</title><h1>404</h1>", status=404)

@@ -16,10 +16,11 @@ from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.retouch import Retouch
+from calotype.capture.suspect import is_error_page, wall_of
 from calotype.capture.verdict import Cut, Verdict
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
-from calotype.render import wait
+from calotype.render import inspect, wait
 from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
 from calotype.render.develop import MARK
 from calotype.render.emulate import emulate, set_cookies
@@ -167,7 +168,7 @@ async def _picture(
             wait.check_reached(page, way_out)
             if way_out.spent and verdict.cut is None:
                 verdict = replace(verdict, cut=Cut.TRAFFIC)
-            return picture, verdict
+            return picture, replace(verdict, blank=picture.blank)
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
 
@@ -221,12 +222,25 @@ async def _bring_to_rest(
 
 
 async def _judge(page: Page, negative: Negative, rest: Rest, deadline: Deadline) -> Verdict:
+    seen = await inspect.inspect(page, deadline.remaining_s())
     verdict = Verdict(
-        title=await wait.title_of(page, deadline.remaining_s()),
+        title=seen.title,
+        description=seen.description,
         settled_by=rest.settled_by,
         cut=rest.cut,
         unfinished_images=rest.unfinished_images,
+        missing_glyphs=seen.missing_glyphs,
+        console_errors=seen.console_errors,
     )
+    # A document that came with the request is what its sender made it.
     if isinstance(negative.target, HtmlDocument):
         return verdict
-    return replace(verdict, http_status=page.status, final_url=without_credentials(page.url))
+    evidence = seen.evidence(page.status, page.headers)
+    wall = wall_of(evidence)
+    return replace(
+        verdict,
+        http_status=page.status,
+        final_url=without_credentials(page.url),
+        bot_wall=wall,
+        error_page=wall is None and is_error_page(evidence),
+    )

@@ -32,7 +32,7 @@ _MARK_OPACITY: Final = 0.35
 _MARK_EVERY_PX: Final = 320
 
 
-_THREADS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="develop")
+THREADS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="develop")
 """Of its own: an encoder cannot be stopped, and goes on after its caller's deadline. In the threads that all
 else shares, a few huge pictures that nobody waits for any more would hold up everybody."""
 
@@ -45,11 +45,16 @@ def needs_developing(output: Output) -> bool:
 
 async def develop(negative: bytes, output: Output) -> Picture:
     """Return the print of a png. Raises NothingToShow if its format cannot hold it."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _develop, negative, output)
+    return await asyncio.get_running_loop().run_in_executor(THREADS, _develop, negative, output)
 
 
 def _develop(negative: bytes, output: Output) -> Picture:
-    return print_of(pyvips.Image.new_from_buffer(negative, "", access="sequential"), output)
+    return print_of(read_once(negative), output)
+
+
+def read_once(picture: bytes) -> _Image:
+    """Return a picture to be read once, from top to bottom."""
+    return pyvips.Image.new_from_buffer(picture, "", access="sequential")
 
 
 def print_of(image: _Image, output: Output) -> Picture:

@@ -52,6 +52,7 @@ class _RequestSent(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Response(msgspec.Struct, frozen=True):
     status: int
+    headers: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _ResponseReceived(msgspec.Struct, frozen=True, rename="camel"):
@@ -169,7 +170,7 @@ class Page:
         self.unreachable_url = ""
         """The address that an error page stands for, if that is what the document is."""
         self._documents: deque[tuple[str, str]] = deque(maxlen=MAX_DOCUMENTS)
-        self._statuses: dict[str, int] = {}
+        self._responses: dict[str, _Response] = {}
         self._failures: dict[str, str] = {}
         self._milestones: set[str] = set()
         self._open_requests: set[str] = set()
@@ -207,7 +208,15 @@ class Page:
 
     def status_of(self, loader_id: str) -> int | None:
         """Return the HTTP status that this load of a document was answered with."""
-        return self._statuses.get(loader_id)
+        response = self._responses.get(loader_id)
+        return None if response is None else response.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the document was answered with, names in lower case; empty if it came over something else."""
+        response = self._responses.get(self.loader_id, _Response(0))
+        told = msgspec.json.decode(response.headers, type=dict[str, str])
+        return {name.lower(): value for name, value in told.items()}
 
     @property
     def failure(self) -> str:
@@ -326,7 +335,7 @@ class Page:
 
     def _response_received(self, event: _ResponseReceived) -> None:
         if event.type == "Document" and event.frame_id == self.frame_id:
-            self._statuses[event.request_id] = event.response.status
+            self._responses[event.request_id] = event.response
             self._changed.set()
 
     def _loading_ended(self, event: _LoadingEnded) -> None:

@@ -20,6 +20,8 @@ class Picture:
     image: bytes
     width_px: int
     height_px: int
+    blank: bool = False
+    """Whether what the browser drew is of a single colour; not told of a PDF."""
 
 
 def measure(image: bytes, image_format: ImageFormat) -> tuple[int, int]:

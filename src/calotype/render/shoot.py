@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from calotype.capture.errors import NothingToShow
 from calotype.capture.negative import Viewport
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
+from calotype.render.blank import Colour, colour_of
 from calotype.render.cdp import AnswerTooBig
 from calotype.render.develop import develop, needs_developing
 from calotype.render.limits import TOO_LARGE_A_FILE, check_drawn, check_print
@@ -65,21 +67,29 @@ async def shoot(
         check_print(width_px, height_px, output.format)
     strips = [] if output.area.kind is AreaKind.VIEWPORT else cut(width_px, height_px, scale)
     if len(strips) > 1:
-        document = page.loader_id
+        document, colours = page.loader_id, set[Colour | None]()
 
         async def take(strip: Strip) -> bytes:
             # The encoder works between two strips, when nobody watches where the page goes.
             if page.loader_id != document:
                 raise PageMoved
             part = msgspec.structs.replace(clip, y=clip.y + strip.top, height=strip.height)
-            return (await _expose(page, part, output.area, Output(), timeout_s)).image
+            drawn = await _expose(page, part, output.area, Output(), timeout_s)
+            # Once there is something in the picture, the rest is not looked at.
+            if len(colours) < 2 and None not in colours:  # noqa: PLR2004
+                colours.add(await colour_of(drawn, ImageFormat.PNG))
+            return drawn.image
 
         async with _still(page, timeout_s) if freeze else nullcontext():
-            return await stitch(strips, take, width_px, height_px, output, timeout_s)
+            stitched = await stitch(strips, take, width_px, height_px, output, timeout_s)
+        return replace(stitched, blank=len(colours) == 1 and None not in colours)
+    # Judged before it is marked, made smaller or encoded anew.
     if not needs_developing(output):
-        return await _expose(page, clip, output.area, output, timeout_s)
+        drawn = await _expose(page, clip, output.area, output, timeout_s)
+        return replace(drawn, blank=await colour_of(drawn, output.format) is not None)
     negative = await _expose(page, clip, output.area, Output(), timeout_s)
-    return await develop(negative.image, output)
+    is_blank = await colour_of(negative, ImageFormat.PNG) is not None
+    return replace(await develop(negative.image, output), blank=is_blank)
 
 
 @asynccontextmanager
