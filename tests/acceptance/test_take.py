@@ -73,3 +73,26 @@ def test_bad_usage_says_what_was_expected(tmp_path):
     wide = calotype("take", "http://example.com/", "-o", "x.png", "--width", "0")
     assert wide.returncode == 1
     assert b"viewport.width is 0; it must be a whole number from 1 to" in wide.stderr
+
+
+def test_what_is_amiss_with_the_picture_is_said_and_fail_on_may_refuse_it(site, tmp_path):
+    out = tmp_path / "wall.png"
+    wall = ("take", site.url("/wall/turnstile"), "-o", str(out), "--egress-allow", site.netloc)
+
+    done = calotype(*wall)
+    assert done.returncode == 0, done.stderr
+    assert b"verdict: http-status=403, blank, bot-wall=captcha" in done.stderr
+    out.unlink()
+
+    refused = calotype(*wall, "--fail-on", "bot_wall")
+    assert refused.returncode == 1
+    assert b"bot_wall" in refused.stderr
+    assert not out.exists()
+
+
+def test_of_a_good_picture_nothing_is_said(site, tmp_path):
+    done = calotype(
+        "take", site.url("/home"), "-o", str(tmp_path / "home.png"), "--egress-allow", site.netloc
+    )
+
+    assert b"verdict" not in done.stderr

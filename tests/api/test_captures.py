@@ -230,7 +230,26 @@ class TestAJsonReply:
             "cached": False,
             "image": {"url": url, "width": 1, "height": 1, "size": size, "format": "png"},
             "cache": {"hit": False, "key": key, "url": url, "expires_at": "2024-01-16T12:00:00Z"},
-            "metadata": {"title": "", "final_url": "https://example.com/", "http_status": 200},
+            "metadata": {
+                "title": "",
+                "description": "",
+                "final_url": "https://example.com/",
+                "http_status": 200,
+            },
+            "verdict": {
+                "title": "",
+                "description": "",
+                "final_url": "https://example.com/",
+                "http_status": 200,
+                "settled_by": None,
+                "blank": False,
+                "bot_wall": None,
+                "error_page": False,
+                "cut": None,
+                "unfinished_images": 0,
+                "missing_glyphs": 0,
+                "console_errors": 0,
+            },
         }
 
     async def test_it_tells_a_hit(self, bench):

@@ -45,6 +45,7 @@ async def test_it_tells_all_but_the_bytes(bench, taken):
         "sha256": hashlib.sha256(a_png(0)).hexdigest(),
         "render_ms": int(taken.headers["x-render-time"]),
         **as_json["metadata"],
+        "verdict": as_json["verdict"],
         "storage_path": f"screenshots/2024/01/15/{entry_id}.png",
         "age": 60,
         "ttl_left": 86_340,

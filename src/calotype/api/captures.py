@@ -17,6 +17,7 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
 from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
+from calotype.api.replies import verdict_info
 from calotype.api.request import (
     caller_and_weight,
     conditions_of,
@@ -189,7 +190,9 @@ def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
         cache=CacheInfo(hit=hit, key=entry.key, url=url, expires_at=expires, stale=stale),
         metadata=Metadata(
             title=entry.verdict.title,
+            description=entry.verdict.description,
             final_url=entry.verdict.final_url,
             http_status=entry.verdict.http_status,
         ),
+        verdict=verdict_info(entry.verdict),
     )

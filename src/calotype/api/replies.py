@@ -14,6 +14,7 @@ from calotype.cache.purge import LoggedPurge, PurgeFilter
 from calotype.cache.url_key import url_of_key
 from calotype.capture.devices import Device
 from calotype.capture.presets import Preset
+from calotype.capture.verdict import Verdict
 from calotype.clock import iso_seconds
 from calotype.wire.replies import (
     CacheItem,
@@ -22,6 +23,7 @@ from calotype.wire.replies import (
     LoggedFilter,
     LoggedPurgeReply,
     PresetReply,
+    VerdictInfo,
 )
 
 _SECOND = timedelta(seconds=1)
@@ -92,9 +94,29 @@ def entry_reply(entry: CacheEntry, now: datetime, base_url: str) -> EntryReply:
         http_status=entry.verdict.http_status,
         final_url=entry.verdict.final_url,
         title=entry.verdict.title,
+        description=entry.verdict.description,
+        verdict=verdict_info(entry.verdict),
         storage_path=entry.path,
         age=max(0, (now - entry.stored_at) // _SECOND),
         ttl_left=max(0, (entry.fresh_until - now) // _SECOND),
+    )
+
+
+def verdict_info(verdict: Verdict) -> VerdictInfo:
+    """Return all of verdict."""
+    return VerdictInfo(
+        title=verdict.title,
+        description=verdict.description,
+        final_url=verdict.final_url,
+        http_status=verdict.http_status,
+        settled_by=verdict.settled_by,
+        blank=verdict.blank,
+        bot_wall=verdict.bot_wall,
+        error_page=verdict.error_page,
+        cut=verdict.cut,
+        unfinished_images=verdict.unfinished_images,
+        missing_glyphs=verdict.missing_glyphs,
+        console_errors=verdict.console_errors,
     )
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from calotype.cache.entry import CacheEntry
 from calotype.cache.tags import Tags, spelled
+from calotype.capture.verdict import Verdict
 from calotype.clock import iso_seconds
 from calotype.shots.shot import Forward, Served, Shot
 
@@ -138,6 +139,7 @@ def plan(
     ]
     if audience is Audience.CALLER:
         headers.append((b"x-cache-key", entry.key.encode()))
+        headers += _of_the_verdict(entry.verdict)
     if story.stored:
         place = _of_the_place(entry.path, base_url, entry.fresh_until)
         headers += place if story.addressed else [_expires(min(entry.fresh_until, now))]
@@ -229,6 +231,12 @@ def _times(story: Story) -> list[Header]:
 
 def _expires(moment: datetime) -> Header:
     return b"x-cache-expires", iso_seconds(moment).encode()
+
+
+@lru_cache(_SPELLINGS)
+def _of_the_verdict(verdict: Verdict) -> tuple[Header, ...]:
+    remarks = verdict.remarks()
+    return ((b"calotype-verdict", remarks.encode()),) if remarks else ()
 
 
 @lru_cache(_SPELLINGS)

@@ -55,7 +55,9 @@ def take(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option("--fail-on", metavar="RULE", help="http_404, http_5xx, ...; 'none' takes all."),
+        typer.Option(
+            "--fail-on", metavar="RULE", help="http_404, http_5xx, blank, bot_wall, ...; 'none' takes all."
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option("--preset", help="og_card, full_page, pdf_document, ...")
@@ -104,6 +106,9 @@ def take(
     if parsed.unknown:
         raise InvalidRequest(parsed.unknown[0], "is not known", "see docs/capturing.md for all options")
     capture = run(_capture(settings, parsed))
+    remarks = capture.verdict.remarks()
+    if remarks:
+        typer.echo(f"verdict: {remarks}", err=True)
     if str(output) == "-":
         sys.stdout.buffer.write(capture.image)
         return

@@ -31,8 +31,25 @@ class Metadata(msgspec.Struct, kw_only=True):
     """What the page says of itself, and how it answered."""
 
     title: str
+    description: str
     final_url: str | None
     http_status: int | None
+
+
+class VerdictInfo(Metadata, kw_only=True):
+    """All that is known of the page behind a picture, and of how the picture came out."""
+
+    settled_by: str | None
+    """`quiet`, or what else ended the wait for the page to come to rest."""
+    blank: bool
+    bot_wall: str | None
+    """Whose wall against bots it seems to be."""
+    error_page: bool
+    """It seems to be one, although its status says that all is well."""
+    cut: str | None
+    unfinished_images: int
+    missing_glyphs: int
+    console_errors: int
 
 
 class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -53,6 +70,7 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     image: ImageInfo
     cache: CacheInfo
     metadata: Metadata
+    verdict: VerdictInfo
 
 
 class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -115,6 +133,8 @@ class EntryReply(CacheItem, kw_only=True):
     http_status: int | None
     final_url: str | None
     title: str
+    description: str
+    verdict: VerdictInfo
     storage_path: str
     age: int
     """Seconds since it was stored."""
