@@ -95,7 +95,7 @@ async def until(claim: Callable[[], object], within_s: float = 10) -> None:
 
 
 def browser_pid(renderer: ChromiumRenderer) -> int:
-    (house,) = renderer._pool._houses
+    (house,) = renderer._pool._houses.all
     return house.process.pid
 
 

@@ -24,6 +24,7 @@ from tests.render.asking import (
     take,
     until,
 )
+from tests.render.chaos import of_kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -128,7 +129,7 @@ async def test_popups_do_no_harm_and_are_gone_with_their_page(renderer, site):
     capture = await take(renderer, site.url("/popups"), delay_ms=300)
 
     assert share_of(picture(capture), GREEN) == 1
-    (house,) = renderer._pool._houses
+    (house,) = renderer._pool._houses.all
     await until(lambda: house.tabs == 0)
     targets = await house.process.connection.browser.call(
         "Target.getTargets", {}, 5, dict[str, list[dict[str, str]]]
@@ -138,7 +139,7 @@ async def test_popups_do_no_harm_and_are_gone_with_their_page(renderer, site):
 
 async def test_popups_are_closed_as_they_open(renderer, site):
     capture = asyncio.create_task(take(renderer, site.url("/popups"), selector="#never", budget_ms=2500))
-    (house,) = renderer._pool._houses
+    (house,) = renderer._pool._houses.all
 
     async def pages() -> int:
         targets = await house.process.connection.browser.call("Target.getTargets", {}, 5, dict[str, Any])
@@ -180,7 +181,7 @@ async def test_a_page_caught_in_a_loop_ends_at_the_deadline_and_its_process_with
         await take(renderer, site.url(path), budget_ms=1500)
     assert 1.5 <= time.monotonic() - started < 1.8
 
-    (house,) = renderer._pool._houses
+    (house,) = renderer._pool._houses.all
     await until(lambda: house.tabs == 0)
     await until(lambda: not page_processes(house.process.pid))
 
@@ -213,6 +214,20 @@ async def test_a_page_whose_process_dies_while_it_settles_is_captured_all_the_sa
     site.release("image")
 
     assert picture(await capture).getpixel((700, 500)) == GREEN
+
+
+@pytest.mark.parametrize("kind", ["network", "gpu"])
+async def test_a_page_is_captured_all_the_same_when_one_of_the_browsers_helpers_is_killed(
+    renderer, site, kind
+):
+    capture = asyncio.create_task(take(renderer, site.url("/held/page")))
+    await site.arrival("page")
+    kill(set(of_kind(kind, browser_pid(renderer))))
+    if kind == "network":
+        await until(lambda: site.visits["/held/page"] == 2)
+    site.release("page")
+
+    assert (await capture).verdict.title == "Held"
 
 
 async def test_a_page_whose_process_dies_twice_is_given_up(renderer, site):

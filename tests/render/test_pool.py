@@ -170,7 +170,7 @@ async def test_a_capture_cancelled_at_any_moment_leaves_no_page(a_renderer, site
             capture.cancel()
             await asyncio.wait([capture])
         await take(renderer, site.url("/home"))
-        (house,) = renderer._pool._houses
+        (house,) = renderer._pool._houses.all
 
         await until(lambda: house.tabs == 0 and house.contexts == set())
         contexts = await house.process.connection.browser.call("Target.getBrowserContexts", {}, 5, dict)
@@ -183,8 +183,8 @@ async def test_a_browser_is_recycled_after_its_captures_while_others_go_on(a_ren
         await site.arrival("long")
         first = browser_pid(renderer)
         await asyncio.gather(*(take(renderer, site.url("/home")) for _ in range(2)))
-        await until(lambda: len(renderer._pool._houses) == 2)
-        second = renderer._pool._houses[1].process.pid
+        await until(lambda: len(renderer._pool._houses.all) == 2)
+        second = renderer._pool._houses.all[1].process.pid
         await take(renderer, site.url("/home"))
 
         assert members(first), "its capture still runs"
@@ -200,26 +200,28 @@ async def test_a_recycled_browser_that_nobody_uses_is_stopped(a_renderer, site):
         pids = set()
         for _ in range(3):
             await take(renderer, site.url("/home"))
-            pids |= {house.process.pid for house in renderer._pool._houses}
-            await until(lambda: len(renderer._pool._houses) == 1 and renderer._pool._launch is None)
+            pids |= {house.process.pid for house in renderer._pool._houses.all}
+            await until(
+                lambda: len(renderer._pool._houses.all) == 1 and renderer._pool._houses.launch is None
+            )
 
-        (last,) = {house.process.pid for house in renderer._pool._houses}
+        (last,) = {house.process.pid for house in renderer._pool._houses.all}
         assert len(pids | {last}) >= 3
         await until(lambda: not any(members(pid) for pid in pids - {last}))
 
 
 async def test_no_browser_runs_until_the_first_capture(a_renderer, site, profiles):
     async with a_renderer() as renderer:
-        assert renderer._pool._houses == []
+        assert renderer._pool._houses.all == []
         await take(renderer, site.url("/home"))
-        assert len(renderer._pool._houses) == 1
+        assert len(renderer._pool._houses.all) == 1
 
 
 async def test_captures_that_come_together_share_one_launch(a_renderer, site, profiles):
     async with a_renderer(concurrency=4) as renderer:
         await asyncio.gather(*(take(renderer, site.url("/home")) for _ in range(4)))
 
-        assert len(renderer._pool._houses) == 1
+        assert len(renderer._pool._houses.all) == 1
         assert len(list(profiles.iterdir())) == len({browser_pid(renderer)})
 
 

@@ -132,7 +132,7 @@ async def test_an_allowed_host_is_reached_by_documents_of_the_request_too(render
 async def test_the_browser_goes_nowhere_without_a_capture(a_renderer, site, private):
     async with a_renderer() as renderer:
         await take(renderer, site.url("/home"))
-        (house,) = renderer._pool._houses
+        (house,) = renderer._pool._houses.all
         target = {"url": private.url("/home")}
         await house.process.connection.browser.call("Target.createTarget", target, 5)
         await asyncio.sleep(0.5)

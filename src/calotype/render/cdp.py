@@ -55,6 +55,10 @@ class AnswerTooBig(CdpError):
     """The answer was longer than MAX_MESSAGE_BYTES and was thrown away."""
 
 
+class LoadCut(CdpError):
+    """A page's load was broken off, and neither the page nor its server did it."""
+
+
 class SessionGone(CdpError):
     """The page is closed; nothing can be asked of it any more."""
 

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
 
 from calotype.capture.errand import Errand
+from calotype.capture.errors import RenderTimeout
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render.cdp import CallTimeout, CdpError, Session, SessionGone
-from calotype.render.process import BrowserProcess, Launcher
+from calotype.render.exam import examine
+from calotype.render.houses import House, Houses
+from calotype.render.process import Launcher
 from calotype.render.settings import BrowserSettings
 from calotype.render.turns import Turns
 
@@ -40,28 +44,6 @@ class _Attached(msgspec.Struct, frozen=True, rename="camel"):
     session_id: str
 
 
-class _TargetInfo(msgspec.Struct, frozen=True, rename="camel"):
-    target_id: str
-    type: str
-    browser_context_id: str = ""
-
-
-class _TargetCreated(msgspec.Struct, frozen=True, rename="camel"):
-    target_info: _TargetInfo
-
-
-@dataclass(slots=True)
-class _House:
-    """A browser and who is in it."""
-
-    process: BrowserProcess
-    tabs: int = 0
-    opened: int = 0
-    retired: bool = False
-    contexts: set[str] = field(default_factory=set)
-    """The contexts whose own page has been created; any further page in them is a popup."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tab:
     """A blank page in a context of its own."""
@@ -70,7 +52,7 @@ class Tab:
     target_id: str
     """Also the id of the page's main frame."""
     context_id: str
-    house: _House
+    house: House
 
     @property
     def browser(self) -> Session:
@@ -96,41 +78,39 @@ class Slot:
         self.openings.append(opening)
         return await asyncio.shield(opening)
 
+    def note_picture(self) -> None:
+        """Remember of the browser that it has just shown to work."""
+        for opening in self.openings[-1:]:
+            opening.result().house.pictured_at = time.monotonic()
+
 
 class BrowserPool:
     """At most `concurrency` captures at a time, a bounded queue behind them, one browser for all."""
 
     def __init__(self, settings: BrowserSettings, launcher: Launcher, proxy: EgressProxy) -> None:
         self._settings = settings
-        self._launcher = launcher
         self._proxy = proxy
         self._exits: list[EgressExit] = []
         self._turns: Turns[Slot] = Turns(
             settings.concurrency, settings.queue_limit, settings.captures_per_host
         )
-        self._house: _House | None = None
-        self._houses: list[_House] = []
-        self._launch: asyncio.Task[_House] | None = None
+        self._houses = Houses(settings, launcher, self._examine)
+        self._exam_exit: EgressExit
+        self._exam_room = asyncio.Lock()
         self._chores: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     async def __aenter__(self) -> Self:
+        self._exam_exit = await self._open_exit()
         for _ in range(self._settings.concurrency):
-            way_out = await self._proxy.open_exit()
-            self._exits.append(way_out)
-            self._turns.give_back(Slot(self, way_out))
+            self._turns.give_back(Slot(self, await self._open_exit()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closed = True
         self._turns.close()
-        if self._launch is not None:
-            await asyncio.wait([self._launch])
+        self._houses.stop_launching()
         while self._chores:
             await asyncio.wait(self._chores)
-        await asyncio.gather(*(house.process.stop() for house in self._houses))
-        while self._chores:
-            await asyncio.wait(self._chores)
+        await self._houses.close()
         for way_out in self._exits:
             await way_out.close()
 
@@ -148,6 +128,12 @@ class BrowserPool:
         slot = await self._turns.take(deadline, errand, host)
         try:
             yield slot
+        except RenderTimeout:
+            # Pages may be slow by themselves; it may be the browser, too.
+            self._houses.doubt_all()
+            raise
+        else:
+            slot.note_picture()
         finally:
             self._do(self._tidy(slot))
 
@@ -164,25 +150,23 @@ class BrowserPool:
 
     async def open_tab(self, way_out: EgressExit) -> Tab:
         """Open a page whose traffic goes through way_out, and only there. For Slot."""
-        house = await self._find_house()
-        house.tabs += 1
-        house.opened += 1
+        house = await self._houses.find()
+        self._houses.enter(house)
         try:
             return await self._open_tab_in(house, way_out)
         except CallTimeout as exc:
             # A browser that cannot open a tab in 10 s will not serve the next caller either.
             log.warning("the browser does not answer (%s); it is replaced", exc)
-            self._leave(house)
-            self._abandon(house)
+            self._houses.leave(house)
+            await self._houses.abandon(house)
             raise SessionGone(str(exc)) from exc
         except BaseException:
-            self._leave(house)
+            self._houses.leave(house)
             raise
         finally:
-            if house.opened >= self._settings.captures_before_recycle:
-                self._recycle(house)
+            self._houses.succeed_if_worn(house)
 
-    async def _open_tab_in(self, house: _House, way_out: EgressExit) -> Tab:
+    async def _open_tab_in(self, house: House, way_out: EgressExit) -> Tab:
         connection, patience_s = house.process.connection, self._settings.open_timeout_s
         browser = connection.browser
         isolation = {
@@ -208,83 +192,30 @@ class BrowserPool:
             await tab.browser.call("Target.disposeBrowserContext", params, self._settings.dispose_timeout_s)
         except CallTimeout:
             log.warning("the browser does not close a page; it is replaced")
-            self._abandon(tab.house)
+            await self._houses.abandon(tab.house)
         except CdpError:
             pass  # The context went with its browser.
         tab.house.contexts.discard(tab.context_id)
-        self._leave(tab.house)
+        self._houses.leave(tab.house)
 
-    async def _find_house(self) -> _House:
-        house = self._house
-        if house is not None and not house.process.connection.lost:
-            return house
-        if self._launch is None:
-            self._launch = asyncio.create_task(self._launch_house())
-        # The launch serves whoever waits for it; one of them leaving does not stop it.
-        return await asyncio.shield(self._launch)
+    async def _examine(self, house: House) -> None:
+        """Have a browser show that it still makes pictures. Raises CdpError if it does not."""
+        async with self._exam_room:
+            self._exam_exit.reset()
+            tab = await self._open_tab_in(house, self._exam_exit)
+            house.tabs += 1
+            try:
+                await examine(tab.session, tab.target_id, self._settings.open_timeout_s)
+            finally:
+                await self._close_tab(tab)
 
-    async def _launch_house(self) -> _House:
-        try:
-            house = _House(await self._launcher.start())
-        finally:
-            self._launch = None
-        self._houses.append(house)
-        self._house = house
-        browser = house.process.connection.browser
-        browser.on(
-            "Target.targetCreated", _TargetCreated, lambda event: _close_popup(house, event.target_info)
-        )
-        browser.on_gone(lambda: self._abandon(house))
-        browser.post("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
-        return house
-
-    def _recycle(self, old: _House) -> None:
-        """Start a successor for old, which leaves when its last tab is closed."""
-        if old is not self._house or self._launch is not None or self._closed:
-            return
-        old.opened = 0  # Should the successor not start, old gets another term.
-        self._launch = asyncio.create_task(self._launch_house())
-        self._do(self._succeed(old, self._launch))
-
-    async def _succeed(self, old: _House, launch: asyncio.Task[_House]) -> None:
-        try:
-            await launch
-        except Exception:
-            log.exception("the browser's successor did not start; the old one goes on")
-            return
-        old.retired = True
-        if old.tabs == 0:
-            await self._demolish(old)
-
-    def _leave(self, house: _House) -> None:
-        house.tabs -= 1
-        if house.retired and house.tabs == 0:
-            self._do(self._demolish(house))
-
-    def _abandon(self, house: _House) -> None:
-        """Give up a browser that died or is as good as dead; its captures fail now."""
-        if self._house is house:
-            self._house = None
-        if house in self._houses:
-            self._houses.remove(house)
-            self._do(house.process.kill())
-
-    async def _demolish(self, house: _House) -> None:
-        if house in self._houses:
-            self._houses.remove(house)
-            await house.process.stop()
+    async def _open_exit(self) -> EgressExit:
+        way_out = await self._proxy.open_exit()
+        self._exits.append(way_out)
+        return way_out
 
     def _do(self, chore: Coroutine[Any, Any, None]) -> None:
         """Have chore done in the background; closing the pool waits for it."""
         task = asyncio.create_task(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-
-
-def _close_popup(house: _House, target: _TargetInfo) -> None:
-    # Popups load nothing that a picture shows, and cost as much as a page.
-    if target.type != "page":
-        return
-    if target.browser_context_id in house.contexts:
-        house.process.connection.browser.post("Target.closeTarget", {"targetId": target.target_id})
-    house.contexts.add(target.browser_context_id)

@@ -20,7 +20,7 @@ from calotype.capture.output import Area
 from calotype.capture.verdict import Cut, SettledBy
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit
-from calotype.render.cdp import CallRefused
+from calotype.render.cdp import CallRefused, LoadCut
 from calotype.render.intercept import Interception
 from calotype.render.page import Page, ScriptFailed, endpoint_of, without_credentials
 
@@ -150,6 +150,8 @@ async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: 
         # So it is told, too, when the page's process dies meanwhile. The news of its death
         # comes a moment later, and fails this call.
         await page.session.call("Runtime.evaluate", {"expression": "0"}, timeout_s)
+        # Nobody but us has a hand in a blank page's first load.
+        raise LoadCut("the browser's network process died")
     if arrival.error_text:
         raise NavigationFailed(url, _why(page, way_out, target.url, arrival.error_text))
 
