@@ -54,6 +54,8 @@ class TestDefaults:
         assert Path(told["data"]) == settings.data
         assert told["cache_default"] == settings.cache.hits_when
         assert told["render_queue"] == str(settings.browser.queue_limit)
+        assert told["browser_max_captures"] == str(settings.browser.captures_before_recycle)
+        assert told["browser_max_age"] == f"{settings.browser.browser_max_age_s:.0f}"
         assert told["hot_bytes"] == str(settings.hot_bytes)
 
 
@@ -104,6 +106,10 @@ VALUES = {
     "render_concurrency": ("3", lambda settings: settings.browser.concurrency == 3),
     "render_per_host": ("1", lambda settings: settings.browser.captures_per_host == 1),
     "render_queue": ("0", lambda settings: settings.browser.queue_limit == 0),
+    "browser_max_captures": ("7", lambda settings: settings.browser.captures_before_recycle == 7),
+    "browser_max_age": ("60", lambda settings: settings.browser.browser_max_age_s == 60),
+    "browser_max_memory": ("1GiB", lambda settings: settings.browser.browser_max_bytes == 2**30),
+    "page_max_memory": ("64MiB", lambda settings: settings.browser.page_max_bytes == 64 * 2**20),
     "hot_bytes": ("0", lambda settings: settings.hot_bytes == 0),
     "accel_prefix": ("/_blobs/", lambda settings: settings.accel_prefix == "/_blobs/"),
 }

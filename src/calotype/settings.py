@@ -20,7 +20,7 @@ from calotype.egress.rules import EgressRules
 from calotype.egress.traffic import Budget as TrafficBudget
 from calotype.errors import ConfigurationError
 from calotype.faults import VARIABLE as FAULT_POINT
-from calotype.render.settings import BrowserSettings
+from calotype.render.settings import CAPTURES_BEFORE_RECYCLE, BrowserSettings
 from calotype.sql.settings import SqliteSettings
 
 PREFIX = "CALOTYPE_"
@@ -204,6 +204,30 @@ SETTINGS = (
         lambda text: _whole(text, 1, 256),
     ),
     Setting(
+        "browser_max_captures",
+        str(CAPTURES_BEFORE_RECYCLE),
+        "Captures until the browser is replaced by a fresh one.",
+        lambda text: _whole(text, 1, 10_000_000),
+    ),
+    Setting(
+        "browser_max_age",
+        "21600",
+        "Seconds until the browser is replaced by a fresh one.",
+        lambda text: _whole(text, 60, 30 * 86_400),
+    ),
+    Setting(
+        "browser_max_memory",
+        "half of the machine's",
+        "Memory of all the browser's processes at which it is replaced by a fresh one.",
+        lambda text: _size(text, 256 * 2**20, 2**50),
+    ),
+    Setting(
+        "page_max_memory",
+        "a quarter of the machine's, at most 2GiB",
+        "Memory at which a page's process is ended, and its capture fails.",
+        lambda text: _size(text, 64 * 2**20, 2**50),
+    ),
+    Setting(
         "hot_bytes",
         str(DEFAULT_HOT_BYTES),
         "Memory for the bytes of often wanted pictures, per process.",
@@ -322,6 +346,10 @@ def _assemble(values: Mapping[str, object]) -> Settings:
             ("render_concurrency", "concurrency"),
             ("render_queue", "queue_limit"),
             ("render_per_host", "per_host"),
+            ("browser_max_captures", "captures_before_recycle"),
+            ("browser_max_age", "browser_max_age_s"),
+            ("browser_max_memory", "browser_max_bytes"),
+            ("page_max_memory", "page_max_bytes"),
         )
         if name in values
     }

@@ -10,6 +10,7 @@ from calotype.capture.errors import (
     NavigationFailed,
     NothingToShow,
     PageNotFound,
+    PageTooBig,
     QueueFull,
     RenderTimeout,
     TargetForbidden,
@@ -26,6 +27,7 @@ URL = "https://example.com/"
         RenderTimeout("loading", 5_000),
         BrowserCrashed("The page"),
         NothingToShow("The element has no area."),
+        PageTooBig("512 MiB of memory"),
     ],
     ids=lambda error: type(error).__name__,
 )

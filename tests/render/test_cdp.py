@@ -230,19 +230,20 @@ async def test_a_handler_that_fails_harms_no_other(line, caplog):
 
 
 @pytest.mark.parametrize(
-    ("event", "why"),
+    ("kind", "event", "why"),
     [
-        ({"method": "Inspector.targetCrashed", "params": {}, "sessionId": "s1"}, TargetCrashed),
+        ("iframe", {"method": "Inspector.targetCrashed", "params": {}, "sessionId": "s1"}, TargetCrashed),
         (
+            "page",
             {"method": "Target.targetCrashed", "params": {"targetId": "target of s1", "status": "killed"}},
             TargetCrashed,
         ),
-        ({"method": "Target.detachedFromTarget", "params": {"sessionId": "s1"}}, SessionGone),
+        ("page", {"method": "Target.detachedFromTarget", "params": {"sessionId": "s1"}}, SessionGone),
     ],
 )
-async def test_what_ends_a_session_fails_its_calls_at_once_and_those_of_no_other(line, event, why):
+async def test_what_ends_a_session_fails_its_calls_at_once_and_those_of_no_other(line, kind, event, why):
     connection, peer = line
-    dying, living = await attach(connection, peer, "s1"), await attach(connection, peer, "s2")
+    dying, living = await attach(connection, peer, "s1", kind), await attach(connection, peer, "s2")
     told = []
     dying.on_gone(lambda: told.append(True))
     pending = [asyncio.create_task(dying.call("A", {}, 60)) for _ in range(3)]
@@ -299,9 +300,9 @@ async def test_hanging_up_twice_is_no_error(line):
     assert connection.lost
 
 
-async def attach(connection: Connection, peer: Peer, session_id: str) -> cdp.Session:
+async def attach(connection: Connection, peer: Peer, session_id: str, kind: str = "page") -> cdp.Session:
     """Attach the way the browser does it: the event before the answer."""
-    target = {"targetId": f"target of {session_id}", "type": "page"}
+    target = {"targetId": f"target of {session_id}", "type": kind}
     call = asyncio.create_task(connection.browser.call("Target.attachToTarget", {}, 5))
     command = await peer.asked()
     peer.say(method="Target.attachedToTarget", params={"sessionId": session_id, "targetInfo": target})

@@ -194,6 +194,20 @@ async def test_it_runs_as_nobody_if_we_are_root_else_as_ourselves_and_with_its_s
         await browser.kill()
 
 
+async def test_it_leaves_no_core_and_is_the_first_to_go_when_the_machine_is_out_of_memory(profiles):
+    browser = await a_launcher(profiles).start()
+    try:
+        for pid in members(browser.pid):
+            limits = await asyncio.to_thread(Path(f"/proc/{pid}/limits").read_text)
+            assert "Max core file size 0 0" in " ".join(limits.split())
+            score = await asyncio.to_thread(Path(f"/proc/{pid}/oom_score_adj").read_text)
+            assert int(score) > 0, (
+                "Chromium sets some of its own helpers' itself, but none to that of a server"
+            )
+    finally:
+        await browser.kill()
+
+
 async def test_the_browser_sees_nothing_of_our_environment_but_what_it_needs(profiles, monkeypatch):
     monkeypatch.setenv("CALOTYPE_SECRET_KEY", "s3cret")
     monkeypatch.setenv("HTTP_PROXY", "http://elsewhere.example")

@@ -300,6 +300,11 @@ def events(_: Request) -> Reply:
     return Reply("data: hello\n\n", media_type="text/event-stream", stays_open=True)
 
 
+def endless(_: Request) -> Reply:
+    """Begin to be a page, and never end."""
+    return Reply(f"{HEAD}<title>Endless</title><body bgcolor=#00ff00>and so on", stays_open=True)
+
+
 def self_reload(request: Request) -> Reply:
     """Reload itself once, 100 ms after load, and be green the second time."""
     colour = "#00ff00" if request.visit % 2 == 0 else "#ff0000"
@@ -358,6 +363,7 @@ PAGES: dict[str, Callable[[Request], Reply]] = {
     "/busy": busy,
     "/streaming": streaming,
     "/events": events,
+    "/endless": endless,
     "/self-reload": self_reload,
     "/hostile": hostile,
     "/green.css": green_css,

@@ -13,6 +13,7 @@ from calotype.capture.errors import (
     CaptureError,
     NavigationFailed,
     NothingToShow,
+    PageTooBig,
     RenderTimeout,
 )
 from calotype.capture.verdict import Verdict
@@ -48,6 +49,8 @@ class Failure:
                 return RenderTimeout(step, budget_ms) if budget_ms <= given_ms else None
             case "crash", (str(what),):
                 return BrowserCrashed(what)
+            case "too big", (str(limit),):
+                return PageTooBig(limit)
             case "nothing", (str(message),):
                 return NothingToShow(message)
         return None
@@ -76,6 +79,8 @@ def failure_of(outcome: object) -> Failure | None:
             return Failure("timeout", (outcome.step, outcome.budget_ms))
         case BrowserCrashed():
             return Failure("crash", (outcome.what,))
+        case PageTooBig():
+            return Failure("too big", (outcome.limit,))
         case NothingToShow():
             return Failure("nothing", (str(outcome),))
     return None

@@ -105,6 +105,20 @@ class BrowserCrashed(CaptureError):
         self.what = what
 
 
+class PageTooBig(CaptureError):
+    """One of the page's processes took more than it may have, and was ended for it.
+
+    limit is what it may have: `300 MiB of memory`.
+    """
+
+    retryable: ClassVar[bool] = False
+    hint: ClassVar[str] = "The operator can allow pages more memory with CALOTYPE_PAGE_MAX_MEMORY."
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"The page took more than {limit}.")
+        self.limit = limit
+
+
 class NothingToShow(CaptureError):
     """The capture came out impossible: an element without area, a picture its format cannot hold."""
 

@@ -25,7 +25,7 @@ class Renderer(Protocol):
 
         Raises QueueFull when too many wait: at once, or as soon as the account's place in the queue is
         needed for another that has fewer there. Raises RenderTimeout at the deadline,
-        TargetForbidden, NavigationFailed, BrowserCrashed, NothingToShow, and InvalidRequest
+        TargetForbidden, NavigationFailed, BrowserCrashed, PageTooBig, NothingToShow, and InvalidRequest
         for a selector that the browser cannot parse.
         """
         ...

@@ -96,6 +96,7 @@ class _Message(msgspec.Struct, frozen=True):
 
 class _Target(msgspec.Struct, frozen=True, rename="camel"):
     target_id: str
+    type: str = ""
 
 
 class _Attached(msgspec.Struct, frozen=True, rename="camel"):
@@ -115,8 +116,10 @@ _LEADING_ID = re.compile(rb'\{"id":(\d+),')
 class Session:
     """One page, or the browser as a whole: what is asked of it and what it tells."""
 
-    def __init__(self, connection: Connection, session_id: str | None, target_id: str | None = None) -> None:
-        self.target_id = target_id
+    def __init__(
+        self, connection: Connection, session_id: str | None, target_id: str | None = None, kind: str = ""
+    ) -> None:
+        self.target_id, self.kind = target_id, kind
         self.gone: type[SessionGone] | None = None
         """Why nothing can be asked any more; None while something can."""
         self._connection = connection
@@ -308,8 +311,10 @@ class Connection:
         match message.method:
             case "Target.attachedToTarget":
                 attached = msgspec.json.decode(message.params, type=_Attached)
-                target_id = attached.target_info.target_id
-                self._sessions[attached.session_id] = Session(self, attached.session_id, target_id)
+                target = attached.target_info
+                self._sessions[attached.session_id] = Session(
+                    self, attached.session_id, target.target_id, target.type
+                )
             case "Target.detachedFromTarget":
                 detached = msgspec.json.decode(message.params, type=_Detached)
                 session = self._sessions.pop(detached.session_id, None)
@@ -317,7 +322,8 @@ class Connection:
                     session.end(SessionGone)
             case "Inspector.targetCrashed":
                 crashed = self._sessions.get(message.session_id or "")
-                if crashed is not None:
+                # For a page Target.targetCrashed follows at once, and tells what it died of.
+                if crashed is not None and crashed.kind != "page":
                     crashed.end(TargetCrashed)
             case "Target.targetCrashed":
                 target_id = msgspec.json.decode(message.params, type=_Target).target_id

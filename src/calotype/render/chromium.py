@@ -111,6 +111,7 @@ async def _try_twice(slot: Slot, request: CaptureRequest, deadline: Deadline, pr
         except CallTimeout:
             raise
         except (CdpError, LaunchFailed) as exc:
+            slot.check_size()
             log.warning("attempt %d of a capture failed while %s: %r", attempt, progress.step, exc)
             if attempt == ATTEMPTS:
                 whole = isinstance(exc, ConnectionLost | LaunchFailed)

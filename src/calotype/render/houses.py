@@ -1,15 +1,16 @@
 """Houses: the browsers that run, which of them new captures go to, and when one is given up.
 
-Two browsers run side by side only while one takes over from the other: the successor is there before the
-predecessor is told to let nobody in any more. A browser that died is given up at once. One that stands
-still does not say so: whoever finds that a capture took too long has it examined, and a browser that does
-not pass is killed, with everything in it.
+A browser that has served its term (captures, age, memory) gets a successor, which is there before it is told
+to let nobody in any more; it leaves with its last tab, or when that takes too long. A browser that died is
+given up at once. One that stands still does not say so: whoever finds that a capture took too long has it
+examined, and a browser that does not pass is killed, with everything in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from calotype.render.cdp import CdpError, TargetCrashed
+from calotype.render.cdp import CdpError, Session, TargetCrashed
 from calotype.render.process import BrowserProcess, Launcher
 from calotype.render.settings import BrowserSettings
 
@@ -26,6 +27,12 @@ log = logging.getLogger("calotype.render")
 EXAMINED_EVERY_S: Final = 5.0
 """Pages that are slow by themselves make captures late, too; so often at most is a browser asked to show
 that it is not its fault."""
+
+
+SUCCESSOR_AGAIN_S: Final = 30.0
+"""Where no browser starts, the old one is not asked to make room for one more often than this."""
+NEWS_S: Final = 5.0
+"""How late the browser may be to tell that a page which we ended has crashed."""
 
 
 class _TargetInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +45,16 @@ class _TargetCreated(msgspec.Struct, frozen=True, rename="camel"):
     target_info: _TargetInfo
 
 
+class _Destroyed(msgspec.Struct, frozen=True, rename="camel"):
+    target_id: str
+
+
+class _Crashed(msgspec.Struct, frozen=True, rename="camel"):
+    target_id: str
+    error_code: int = 0
+    """The signal that ended the process, if one did."""
+
+
 @dataclass(slots=True, eq=False)
 class House:
     """A browser and who is in it."""
@@ -46,11 +63,29 @@ class House:
     tabs: int = 0
     opened: int = 0
     retired: bool = False
+    retired_at: float = 0.0
+    born_at: float = field(default_factory=time.monotonic)
+    memory_bytes: int = 0
+    """What its processes held when they were last looked at."""
     contexts: set[str] = field(default_factory=set)
     """The contexts whose own page has been created; any further page in them is a popup."""
     pictured_at: float = float("-inf")
     """When a capture last came to its end here, on time.monotonic()'s scale."""
+    entered_at: float = float("-inf")
+    """When somebody last came where nobody was."""
     examined_at: float = float("-inf")
+    spared_until: float = float("-inf")
+    """Until when no successor is looked for, since none would start."""
+    culled_at: float = float("-inf")
+    """When a page was last ended for what it took."""
+    pages: dict[str, Session] = field(default_factory=dict)
+    """The page of each context in which a capture is."""
+    culled_for: str = ""
+    """The limit that it had gone beyond."""
+    too_big: dict[str, str] = field(default_factory=dict)
+    """The contexts of which a process was ended for what it took, and the limit of that."""
+    context_of: dict[str, str] = field(default_factory=dict)
+    """The context of each page and each frame that has a process of its own."""
 
     @property
     def lost(self) -> bool:
@@ -106,6 +141,8 @@ class Houses:
 
     def enter(self, house: House) -> None:
         """Count one more tab; leave() is to follow."""
+        if not house.tabs:
+            house.entered_at = time.monotonic()
         house.tabs += 1
         house.opened += 1
 
@@ -115,23 +152,36 @@ class Houses:
         if house.retired and house.tabs == 0:
             self._do(self._demolish(house))
 
-    def succeed_if_worn(self, house: House) -> None:
-        """Start a successor for house if it has served its term; house leaves with its last tab."""
-        if house.opened < self._settings.captures_before_recycle:
+    def retire_if_due(self, house: House) -> None:
+        """Replace house if it has served its term, and end it if it was replaced and does not leave."""
+        settings, now = self._settings, time.monotonic()
+        if house.retired:
+            if now - house.retired_at > settings.drain_timeout_s and house in self.all:
+                log.warning("the captures in an old browser do not come to an end; it is killed")
+                self._do(self.abandon(house))
             return
-        if house is not self._current or self.launch is not None or self._closed:
-            return
-        house.opened = 0  # Should the successor not start, it gets another term.
-        self.launch = asyncio.create_task(self._launch())
-        self._do(self._succeed(house, self.launch))
+        worn = house.opened > 0 and (
+            house.opened >= settings.captures_before_recycle
+            or now - house.born_at > settings.browser_max_age_s
+            or house.memory_bytes > settings.browser_max_bytes
+        )
+        # One at a time: two old browsers beside the new one would be one too many.
+        free = self.launch is None and not self._closed and not any(other.retired for other in self.all)
+        if worn and free and house is self._current and now >= house.spared_until:
+            self.launch = asyncio.create_task(self._launch())
+            self._do(self._succeed(house, self.launch))
 
     def doubt_all(self) -> None:
-        """Have each browser examined in the background, unless it has just been; who fails is given up."""
-        now = time.monotonic()
+        """Doubt each browser."""
         for house in self.all:
-            if now - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
-                house.examined_at = now
-                self._do(self._examine_or_abandon(house))
+            self.doubt(house)
+
+    def doubt(self, house: House) -> None:
+        """Have house examined in the background, unless it has just been; it is given up if it fails."""
+        now = time.monotonic()
+        if now - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
+            house.examined_at = now
+            self._do(self._examine_or_abandon(house))
 
     async def abandon(self, house: House) -> None:
         """Give up a browser that died or is as good as dead; its captures fail now.
@@ -153,10 +203,11 @@ class Houses:
         self._current = house
         browser = house.process.connection.browser
         browser.on(
-            "Target.targetCreated", _TargetCreated, lambda event: _close_popup(house, event.target_info)
+            "Target.targetCreated", _TargetCreated, lambda event: _note_target(house, event.target_info)
         )
+        browser.on("Target.targetDestroyed", _Destroyed, lambda event: _forget_target(house, event))
+        browser.on("Target.targetCrashed", _Crashed, lambda event: _note_crash(house, event))
         browser.on_gone(lambda: self._do(self.abandon(house)))
-        browser.post("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         return house
 
     async def _succeed(self, old: House, launch: asyncio.Task[House]) -> None:
@@ -164,8 +215,9 @@ class Houses:
             await launch
         except Exception:
             log.exception("the browser's successor did not start; the old one goes on")
+            old.spared_until = time.monotonic() + SUCCESSOR_AGAIN_S
             return
-        old.retired = True
+        old.retired, old.retired_at = True, time.monotonic()
         if old.tabs == 0:
             await self._demolish(old)
 
@@ -193,10 +245,27 @@ class Houses:
         task.add_done_callback(self._chores.discard)
 
 
-def _close_popup(house: House, target: _TargetInfo) -> None:
+def _note_target(house: House, target: _TargetInfo) -> None:
+    house.context_of[target.target_id] = target.browser_context_id
     # Popups load nothing that a picture shows, and cost as much as a page.
     if target.type != "page":
         return
     if target.browser_context_id in house.contexts:
         house.process.connection.browser.post("Target.closeTarget", {"targetId": target.target_id})
     house.contexts.add(target.browser_context_id)
+
+
+def _forget_target(house: House, event: _Destroyed) -> None:
+    house.context_of.pop(event.target_id, None)
+
+
+def _note_crash(house: House, crash: _Crashed) -> None:
+    """Put the death of a page down to what it took, if it is we who ended it."""
+    ours = crash.error_code == signal.SIGKILL and time.monotonic() - house.culled_at < NEWS_S
+    context_id = house.context_of.get(crash.target_id)
+    if ours and context_id is not None:
+        house.too_big[context_id] = house.culled_for
+        # It may have been a frame's process; without that frame there is no picture either.
+        page = house.pages.get(context_id)
+        if page is not None:
+            page.end(TargetCrashed)

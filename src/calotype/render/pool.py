@@ -19,7 +19,7 @@ from typing import Any, Self
 import msgspec
 
 from calotype.capture.errand import Errand
-from calotype.capture.errors import RenderTimeout
+from calotype.capture.errors import PageTooBig, RenderTimeout
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render.cdp import CallTimeout, CdpError, Session, SessionGone
@@ -28,6 +28,7 @@ from calotype.render.houses import House, Houses
 from calotype.render.process import Launcher
 from calotype.render.settings import BrowserSettings
 from calotype.render.turns import Turns
+from calotype.render.watch import Watch
 
 log = logging.getLogger("calotype.render")
 
@@ -59,6 +60,11 @@ class Tab:
         """The browser that the tab is in."""
         return self.house.process.connection.browser
 
+    @property
+    def beyond(self) -> str | None:
+        """The limit that one of its processes has been ended for going beyond."""
+        return self.house.too_big.get(self.context_id)
+
 
 class Slot:
     """A place where one capture runs at a time."""
@@ -77,6 +83,13 @@ class Slot:
         opening = asyncio.create_task(self._pool.open_tab(self.exit))
         self.openings.append(opening)
         return await asyncio.shield(opening)
+
+    def check_size(self) -> None:
+        """Raise PageTooBig if a page that was opened here was ended for what it took."""
+        for opening in self.openings:
+            limit = opening.result().beyond if opening.done() and opening.exception() is None else None
+            if limit is not None:
+                raise PageTooBig(limit)
 
     def note_picture(self) -> None:
         """Remember of the browser that it has just shown to work."""
@@ -97,16 +110,21 @@ class BrowserPool:
         self._houses = Houses(settings, launcher, self._examine)
         self._exam_exit: EgressExit
         self._exam_room = asyncio.Lock()
+        self._watch = Watch(self._houses, settings)
+        self._watching: asyncio.Task[None]
         self._chores: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._exam_exit = await self._open_exit()
         for _ in range(self._settings.concurrency):
             self._turns.give_back(Slot(self, await self._open_exit()))
+        self._watching = asyncio.create_task(self._watch.run(), name="browser watch")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._turns.close()
+        self._watching.cancel()
+        await asyncio.wait([self._watching])
         self._houses.stop_launching()
         while self._chores:
             await asyncio.wait(self._chores)
@@ -164,7 +182,7 @@ class BrowserPool:
             self._houses.leave(house)
             raise
         finally:
-            self._houses.succeed_if_worn(house)
+            self._houses.retire_if_due(house)
 
     async def _open_tab_in(self, house: House, way_out: EgressExit) -> Tab:
         connection, patience_s = house.process.connection, self._settings.open_timeout_s
@@ -184,7 +202,9 @@ class BrowserPool:
         except CdpError:
             browser.post("Target.disposeBrowserContext", {"browserContextId": context_id})
             raise
-        return Tab(connection.session(attached.session_id), created.target_id, context_id, house)
+        session = connection.session(attached.session_id)
+        house.pages[context_id] = session
+        return Tab(session, created.target_id, context_id, house)
 
     async def _close_tab(self, tab: Tab) -> None:
         params = {"browserContextId": tab.context_id}
@@ -196,6 +216,8 @@ class BrowserPool:
         except CdpError:
             pass  # The context went with its browser.
         tab.house.contexts.discard(tab.context_id)
+        tab.house.too_big.pop(tab.context_id, None)
+        del tab.house.pages[tab.context_id]
         self._houses.leave(tab.house)
 
     async def _examine(self, house: House) -> None:

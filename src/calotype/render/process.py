@@ -38,6 +38,8 @@ CLOSE_GRACE_S: Final = 2.0
 GROUP_GONE_S: Final = 3.0
 SMALL_SHM_BYTES: Final = 512 * 1024 * 1024
 """Containers are given 64 MiB of shared memory, which crashes pages with large canvases or pictures."""
+OOM_SCORE: Final = 300
+"""Above everything that was not told to go first (0), as Chromium does with its own pages."""
 UNPRIVILEGED: Final = "nobody"
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "LD_LIBRARY_PATH")
 """The environment that the browser sees; ours holds secrets."""
@@ -81,6 +83,17 @@ FLAGS: Final = (
     "--proxy-bypass-list=<-loopback>",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+)
+
+
+_BEGIN: Final = (
+    # A core of a browser holds what its pages held, and fills the disk.
+    "ulimit -c 0; "
+    # Should the machine run out of memory, a browser is to go before the server does.
+    f"echo {OOM_SCORE} 2>/dev/null >/proc/self/oom_score_adj; "
+    # The shell moves the pipes from 0 and 1 to the 3 and 4 where Chromium looks for them.
+    # Doing that in a preexec_fn would run Python between fork and exec of a threaded process.
+    'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 )
 
 
@@ -209,6 +222,9 @@ class BrowserProcess:
         sandbox keeps every renderer from starting.
         """
         browser = self.connection.browser
+        # Without it, nothing would be told of the death of a page.
+        found = {"discover": True, "filter": [{"type": "page"}, {"type": "iframe"}]}
+        await browser.call("Target.setDiscoverTargets", found, timeout_s)
         context = await browser.call("Target.createBrowserContext", {}, timeout_s, dict[str, str])
         where = {"url": "about:blank", **context}
         target = await browser.call("Target.createTarget", where, timeout_s, dict[str, str])
@@ -317,14 +333,12 @@ def _identity(user: str | None) -> _Identity:
 
 
 def _command(binary: Path, profile: Path, jail: _Jail) -> list[str]:
-    # The shell moves the pipes from 0 and 1 to the 3 and 4 where Chromium looks for them.
-    # Doing that in a preexec_fn would run Python between fork and exec of a threaded process.
     flags = [*FLAGS, f"--user-data-dir={profile}"]
     if not jail.sandbox:
         flags.append("--no-sandbox")
     if _shared_memory_bytes() < SMALL_SHM_BYTES:
         flags.append("--disable-dev-shm-usage")
-    return ["/bin/sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null', "sh", str(binary), *flags]
+    return ["/bin/sh", "-c", _BEGIN, "sh", str(binary), *flags]
 
 
 def _environment(profile: Path) -> dict[str, str]:

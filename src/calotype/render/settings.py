@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calotype.render.memory import browser_limit, page_limit
+
 SLOTS_PER_CORE = 2
 """Real pages wait on the network while they load; on loopback more than one gains nothing."""
 
@@ -37,12 +39,21 @@ class BrowserSettings:
     per_host: int | None = None
     """Captures of one public host at a time (CALOTYPE_RENDER_PER_HOST)."""
     captures_before_recycle: int = CAPTURES_BEFORE_RECYCLE
+    """Captures until a browser is replaced (CALOTYPE_BROWSER_MAX_CAPTURES)."""
     launch_timeout_s: float = 20.0
     """A launch takes 0.4 s; a machine that needs 20 s for it cannot take pictures either."""
     open_timeout_s: float = 10.0
     """For a new context and tab, which take 10 ms; a browser that needs longer is replaced."""
     dispose_timeout_s: float = 3.0
     """For closing a context, which takes 10 ms even when its page hangs; else the browser is replaced."""
+    browser_max_age_s: float = 6 * 3600
+    """Seconds until a browser is replaced, however little it did (CALOTYPE_BROWSER_MAX_AGE)."""
+    browser_max_bytes: int = field(default_factory=browser_limit)
+    """Memory of all its processes at which a browser is replaced (CALOTYPE_BROWSER_MAX_MEMORY)."""
+    page_max_bytes: int = field(default_factory=page_limit)
+    """Memory at which one process of a page is ended (CALOTYPE_PAGE_MAX_MEMORY)."""
+    drain_timeout_s: float = 130.0
+    """For a browser that has been replaced to finish its captures: longer than any of them may take."""
     profile_root: Path | None = None
     """Where temporary profiles live; the system's folder for temporary files when None."""
 
