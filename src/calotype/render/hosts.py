@@ -19,8 +19,11 @@ def limited_host(target: Target, is_own: Callable[[str, int], bool]) -> str | No
     """
     match target:
         case PageUrl(url):
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+            try:
+                parts = urlsplit(url)
+                host, port = parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+            except ValueError:
+                return None  # What cannot be read is visited by nobody, and refused where it is opened.
             # With the dot that ends a full name it is the same host.
             return None if is_own(host, port) else host.rstrip(".") or None
         case HtmlDocument():
