@@ -69,6 +69,7 @@ _FLAT_AND_NESTED = [
     # More of wait and output
     ({"wait_for_function": "f"}, {"wait": {"for_function": "f"}}),
     ({"freeze": False}, {"capture": {"freeze": False}}),
+    ({"deterministic": True}, {"capture": {"deterministic": True}}),
     ({"output_width": 9}, {"output": {"width": 9}}),
     ({"output_fit": "cover"}, {"output": {"fit": "cover"}}),
     # Cache
@@ -270,6 +271,7 @@ class TestQueries:
         ("block_resources=font,media", {"block": {"resources": ["font", "media"]}}),
         ("inject_script=a(1,2)", {"page": {"scripts": ["a(1,2)"]}}),
         ("freeze=false", {"capture": {"freeze": False}}),
+        ("deterministic", {"capture": {"deterministic": True}}),
     ],
 )
 def test_fields_of_objects_have_flat_names_in_a_query(query, result):

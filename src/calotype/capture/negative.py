@@ -82,3 +82,5 @@ class Negative:
     network: Network = field(default_factory=Network)
     freeze: bool = True
     """Animations, transitions, the caret and videos stand still."""
+    deterministic: bool = False
+    """Clocks and chance are the same at every capture, and so is the picture."""

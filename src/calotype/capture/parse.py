@@ -63,7 +63,14 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
             groups["network"], target.url if isinstance(target, PageUrl) else target.base_url
         ),
         freeze=groups["capture"].boolean("freeze", default=True),
+        deterministic=groups["capture"].boolean("deterministic", default=False),
     )
+    if negative.deterministic:
+        # What is left open must not be the machine's to say; and nothing may move.
+        zone, locale = negative.browser.timezone or "UTC", negative.browser.locale or "en-US"
+        negative = replace(
+            negative, freeze=True, browser=replace(negative.browser, timezone=zone, locale=locale)
+        )
     output = parse_output(groups["output"], groups["capture"], groups["pdf"])
     if output.pdf is None and negative.browser.media is MediaType.SCREEN:
         # A picture is taken for it anyway. A PDF is first on the screen and then on paper: no such default.

@@ -34,6 +34,7 @@ from calotype.render.picture import Picture
 from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
 from calotype.render.retouch import Click, retouch, scroll_to
+from calotype.render.seeded import Seeded
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import shoot
 from calotype.render.wait import Rest
@@ -128,15 +129,23 @@ async def _capture(
     remaining_s = deadline.remaining_s()
     url = negative.target.url if isinstance(negative.target, PageUrl) else negative.target.base_url
     interception = Interception(negative, url, page.frame_id)
-    frames = Frames(negative, interception, remaining_s)
+    seeded = Seeded(negative, remaining_s)
+    frames = Frames(negative, interception, seeded, remaining_s)
     preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s)]
     if interception.is_needed:
         preparing.append(interception.begin(tab.session, remaining_s))
-    if interception.is_needed or negative.browser != Emulation() or negative.network.bypass_csp:
+    if seeded.is_needed:
+        preparing.append(seeded.adopt(tab.session, "page"))
+    if (
+        interception.is_needed
+        or seeded.is_needed
+        or negative.browser != Emulation()
+        or negative.network.bypass_csp
+    ):
         preparing.append(frames.follow(tab.session))
     await asyncio.gather(*preparing, set_cookies(tab, negative, url, remaining_s))
     try:
-        return await _picture(page, interception, way_out, request, deadline, progress)
+        return await _picture(page, interception, seeded, way_out, request, deadline, progress)
     finally:
         await frames.close()
 
@@ -144,6 +153,7 @@ async def _capture(
 async def _picture(
     page: Page,
     interception: Interception,
+    seeded: Seeded,
     way_out: EgressExit,
     request: CaptureRequest,
     deadline: Deadline,
@@ -162,10 +172,10 @@ async def _picture(
     click = Click(negative.page.click)
     for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            rest = await _bring_to_rest(page, way_out, request, deadline, progress, click)
+            rest = await _bring_to_rest(page, seeded, way_out, request, deadline, progress, click)
             progress.step = "taking the picture"
             verdict = await _judge(page, negative, rest, deadline)
-            picture = await _print(page, request, deadline)
+            picture = await _print(page, seeded, request, deadline)
             wait.check_reached(page, way_out)
             if way_out.spent and verdict.cut is None:
                 verdict = replace(verdict, cut=Cut.TRAFFIC)
@@ -173,18 +183,21 @@ async def _picture(
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
 
-async def _print(page: Page, request: CaptureRequest, deadline: Deadline) -> Picture:
+async def _print(page: Page, seeded: Seeded, request: CaptureRequest, deadline: Deadline) -> Picture:
     """Take the picture, or print the page, and make of it what was asked for."""
     output = request.output
     if output.pdf is not None:
         mark = MARK if output.watermark else None
         return await print_page(page, output.pdf, request.negative.browser, mark, deadline.remaining_s())
     negative = request.negative
-    return await shoot(page, negative.viewport, output, deadline.remaining_s(), freeze=negative.freeze)
+    return await seeded.steady(
+        lambda: shoot(page, negative.viewport, output, deadline.remaining_s(), freeze=negative.freeze)
+    )
 
 
 async def _bring_to_rest(
     page: Page,
+    seeded: Seeded,
     way_out: EgressExit,
     request: CaptureRequest,
     deadline: Deadline,
@@ -199,17 +212,20 @@ async def _bring_to_rest(
     document, wanted = page.loader_id, request.negative.page
     if wanted != Retouch():
         progress.step = "changing the page as asked"
+        await seeded.until_there(page, wanted.click)
         await retouch(page, wanted, click, deadline)
+    progress.step = "moving the page's time on"
+    await seeded.live(page, area, deadline)
     if asked.selector is not None:
         progress.step = f"waiting for the selector {asked.selector!r} to match"
         await wait.matched(page, asked.selector, "wait.for_selector", deadline.remaining_s())
-    if asked.function is not None:
+    if asked.function is not None and not seeded.is_needed:
         progress.step = "waiting for the function to give true"
         await wait.function(page, asked.function, deadline.remaining_s())
     if area.selector is not None:
         progress.step = f"waiting for the element {area.selector!r} to appear"
         await wait.matched(page, area.selector, "capture.selector", deadline.remaining_s())
-    if asked.delay_ms:
+    if asked.delay_ms and not seeded.is_needed:
         progress.step = f"pausing for {asked.delay_ms} ms"
         await asyncio.sleep(asked.delay_ms / 1000)
     if wanted.scroll_to is not None:
@@ -217,6 +233,7 @@ async def _bring_to_rest(
         await scroll_to(page, wanted.scroll_to, deadline)
     progress.step = "waiting for fonts and images"
     rest = await wait.settled(page, area, deadline, freeze=request.negative.freeze)
+    await seeded.rest(page)
     if page.leaving or page.loader_id != document:
         raise PageMoved
     return rest

@@ -11,6 +11,7 @@ from calotype.capture.negative import Negative
 from calotype.render.cdp import CdpError, Session
 from calotype.render.emulate import dressing
 from calotype.render.intercept import Interception
+from calotype.render.seeded import Seeded
 
 log = logging.getLogger("calotype.render")
 
@@ -29,8 +30,11 @@ class _Attached(msgspec.Struct, frozen=True, rename="camel"):
 class Frames:
     """Dresses each frame of another site before it loads anything."""
 
-    def __init__(self, negative: Negative, interception: Interception, timeout_s: float) -> None:
-        self._negative, self._interception, self._timeout_s = negative, interception, timeout_s
+    def __init__(
+        self, negative: Negative, interception: Interception, seeded: Seeded, timeout_s: float
+    ) -> None:
+        self._negative, self._interception, self._seeded = negative, interception, seeded
+        self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self, session: Session) -> None:
@@ -48,8 +52,10 @@ class Frames:
             calls = dressing(frame, self._negative, self._timeout_s) if kind == "iframe" else []
             if self._interception.is_needed and kind == "iframe":
                 calls.append(self._interception.begin(frame, self._timeout_s))
-            if kind == "iframe":
+            if kind == "iframe" or self._seeded.is_needed:
                 calls.append(self.follow(frame))
+            if self._seeded.is_needed and kind in ("iframe", "worker"):
+                calls.append(self._seeded.adopt(frame, kind))
             await asyncio.gather(*calls)
         except CdpError as exc:
             # It left, or its process died; the picture shows the rest of the page.

@@ -12,6 +12,7 @@ _FLAT = {
     "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale",
     "mobile": "viewport.mobile", "device": "viewport.device",
     "element": "capture.selector", "selector": "capture.selector", "freeze": "capture.freeze",
+    "deterministic": "capture.deterministic",
     "format": "output.format", "quality": "output.quality",
     "output_width": "output.width", "output_height": "output.height", "output_fit": "output.fit",
     "wait_for": "wait.until", "delay": "wait.delay", "wait_for_selector": "wait.for_selector",
@@ -44,7 +45,8 @@ _NUMBERS = {
     "clip.x", "clip.y", "clip.width", "clip.height", "pdf.scale",
 }  # fmt: skip
 _BOOLEANS = {
-    "viewport.mobile", "capture.freeze", "browser.dark_mode", "browser.reduced_motion", "network.bypass_csp",
+    "viewport.mobile", "capture.freeze", "capture.deterministic", "browser.dark_mode",
+    "browser.reduced_motion", "network.bypass_csp",
     "block.ads", "block.trackers", "block.cookie_banners", "block.chat_widgets",
     "cache.refresh", "cache.enabled", "cache.available", "full_page",
     "pdf.landscape", "pdf.background", "pdf.print_background", "pdf.fit_one_page", "pdf.prefer_css_page_size",
