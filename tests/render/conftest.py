@@ -68,8 +68,9 @@ async def open_renderer(
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def renderer(the_site: Site) -> AsyncIterator[ChromiumRenderer]:
     """One renderer for all tests that need no other; they run in the session's loop."""
+    allowed = f"{the_site.netloc}, localhost:{the_site.port}"  # To a browser these are two sites.
     with a_profile_root() as profiles:
-        async with open_renderer(the_site.netloc, profiles) as renderer:
+        async with open_renderer(allowed, profiles) as renderer:
             yield renderer
 
 

@@ -19,6 +19,7 @@ from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.site.exchange import Hangup, Reply, Request, Reset
+from tests.site.gallery.catalogue import SERVED
 from tests.site.pages import PAGES
 from tests.site.suspects import SUSPECTS
 
@@ -195,7 +196,9 @@ class Site:
             return Reply(html)
         if request.path in SUSPECTS:
             return SUSPECTS[request.path]
-        page: Callable[[Request], Reply | Awaitable[Reply]] | None = PAGES.get(request.path)
+        page: Callable[[Request], Reply | Awaitable[Reply]] | None = PAGES.get(request.path) or SERVED.get(
+            request.path
+        )
         if page is None:
             return Reply("<!doctype html><title>Not here</title><h1>404</h1>", status=404)
         reply = page(request)
