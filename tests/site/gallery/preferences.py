@@ -46,7 +46,7 @@ def as_on_paper(_: Request) -> str:
 
 
 @PREFERENCES.page(
-    box("lime", 100, 220, 17, 23), none_of("red"), pending="the page is told that there is no mouse"
+    box("lime", 100, 220, 17, 23), none_of("red")
 )
 def on_a_screen(_: Request) -> str:
     return _only(
