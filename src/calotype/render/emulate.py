@@ -52,6 +52,9 @@ async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
     calls = [
         session.call("Emulation.setDeviceMetricsOverride", metrics, timeout_s),
         tab.browser.call("Browser.setDownloadBehavior", no_downloads, timeout_s),
+        ignore_input(session, timeout_s),
+        # A window without input has no focus either, and of several pages only one would have it.
+        session.call("Emulation.setFocusEmulationEnabled", {"enabled": True}, timeout_s),
         *dressing(session, negative, timeout_s),
     ]
     if viewport.mobile:
@@ -67,6 +70,11 @@ async def emulate(tab: Tab, negative: Negative, timeout_s: float) -> None:
         if exc.method not in _FIELDS:
             raise
         raise InvalidRequest(_FIELDS[exc.method], "is not known to the browser", "give another") from exc
+
+
+async def ignore_input(session: Session, timeout_s: float, *, ignore: bool = True) -> None:
+    """Keep from the page what the browser's window makes up: a mouse at (0, 0), over whatever lies there."""
+    await session.call("Input.setIgnoreInputEvents", {"ignore": ignore}, timeout_s)
 
 
 def dressing(session: Session, negative: Negative, timeout_s: float) -> list[Coroutine[Any, Any, None]]:

@@ -13,6 +13,7 @@ from calotype.capture.fields import shown
 from calotype.capture.retouch import Retouch
 from calotype.clock import Deadline
 from calotype.render import wait
+from calotype.render.emulate import ignore_input
 from calotype.render.page import Page, ScriptFailed
 
 _URL: Final = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -145,7 +146,9 @@ async def _click(page: Page, click: Click, selector: str, deadline: Deadline) ->
     centre = await page.run(_CENTRE_JS, [selector], deadline.remaining_s(), _Point)
     # A page that a click has led to is not clicked again; one that has moved by itself was not clicked yet.
     click.made = True
+    await ignore_input(page.session, deadline.remaining_s(), ignore=False)
     where = {"x": centre.x, "y": centre.y, "button": "left", "clickCount": 1}
     for kind in ("mousePressed", "mouseReleased"):
         event = {"type": kind, **where}
         await page.session.call("Input.dispatchMouseEvent", event, deadline.remaining_s())
+    await ignore_input(page.session, deadline.remaining_s())

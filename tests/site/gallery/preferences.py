@@ -45,9 +45,7 @@ def as_on_paper(_: Request) -> str:
     return _only(" print", 80)
 
 
-@PREFERENCES.page(
-    box("lime", 100, 220, 17, 23), none_of("red")
-)
+@PREFERENCES.page(box("lime", 100, 220, 17, 23), none_of("red"))
 def on_a_screen(_: Request) -> str:
     return _only(
         " screen and (hover:hover) and (pointer:fine) and (prefers-reduced-motion:no-preference)", 100
