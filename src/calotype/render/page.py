@@ -99,6 +99,11 @@ class _InFrame(msgspec.Struct, frozen=True, rename="camel"):
     frame_id: str
 
 
+class _Renamed(msgspec.Struct, frozen=True, rename="camel"):
+    frame_id: str
+    url: str
+
+
 class _World(msgspec.Struct, frozen=True, rename="camel"):
     execution_context_id: int
 
@@ -166,7 +171,7 @@ class Page:
         self.frame_id = frame_id
         self.loader_id = ""
         self.url = "about:blank"
-        """The document's address once it has begun to arrive."""
+        """The document's address once it has begun to arrive, and what scripts have made of it since."""
         self.unreachable_url = ""
         """The address that an error page stands for, if that is what the document is."""
         self._documents: deque[tuple[str, str]] = deque(maxlen=MAX_DOCUMENTS)
@@ -188,6 +193,7 @@ class Page:
         on("Network.loadingFailed", _LoadingEnded, self._loading_ended)
         on("Page.lifecycleEvent", _Lifecycle, self._lifecycle)
         on("Page.frameNavigated", _Navigated, self._navigated)
+        on("Page.navigatedWithinDocument", _Renamed, self._renamed)
         on("Page.frameScheduledNavigation", _Scheduled, self._navigation_scheduled)
         on("Page.frameClearedScheduledNavigation", _InFrame, self._schedule_cleared)
         on("Page.frameStartedNavigating", _Started, self._navigation_started)
@@ -366,6 +372,10 @@ class Page:
         self._moved.set_result(None)
         self._moved = self._moved.get_loop().create_future()
         self._changed.set()
+
+    def _renamed(self, event: _Renamed) -> None:
+        if event.frame_id == self.frame_id:
+            self.url = event.url
 
     def _navigation_scheduled(self, event: _Scheduled) -> None:
         if event.frame_id == self.frame_id and event.delay <= SOON_S:

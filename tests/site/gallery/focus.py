@@ -56,9 +56,7 @@ def a_focus_ring(_: Request) -> str:
     )
 
 
-@FOCUS.page(
-    box("lime", 300, 0, 60, 60), none_of("red")
-)
+@FOCUS.page(box("lime", 300, 0, 60, 60), none_of("red"))
 def nothing_hovers(_: Request) -> str:
     """No pointer lies on the page."""
     return f"<style>#b:hover,html:hover #b{{background:red!important}}</style>{block(300, 0, 60, 60, 'lime', 'id=b')}"

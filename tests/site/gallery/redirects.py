@@ -55,7 +55,6 @@ def by_a_form_that_sends_itself(_: Request) -> str:
 @REDIRECTS.page(
     box("lime", 150, 5, 25, 20),
     facts=(landed("/gallery/redirects/elsewhere?page=2#top"),),
-    pending="what scripts make of the address is not followed",
 )
 def by_history_alone(_: Request) -> str:
     """An address that a script writes into the bar is the page's address, though nothing was loaded."""
