@@ -29,6 +29,16 @@ _BOX_JS: Final = """css => {
   return {box: {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, inside}};
 }"""
 
+# Menus and slides that wait beside the page are a part of its size, whether or not one can scroll to them.
+# Whose overflow counts for the viewport: CSS Overflow 3, section 3.3.
+_CUT_OFF_JS: Final = """() => {
+  const of = name => Reflect.get(Document.prototype, name, document);
+  const root = of("documentElement"), body = of("body");
+  const overflow = element => getComputedStyle(element).overflowX;
+  const how = overflow(root) === "visible" && body ? overflow(body) : overflow(root);
+  return how === "hidden" || how === "clip";
+}"""
+
 
 class _Box(msgspec.Struct, frozen=True):
     """A rectangle in CSS pixels, from the top left corner of the page."""
@@ -45,7 +55,12 @@ class _Found(msgspec.Struct, frozen=True):
     box: _Box | None = None
 
 
+class _LayoutViewport(msgspec.Struct, frozen=True, rename="camel"):
+    client_width: float
+
+
 class _Metrics(msgspec.Struct, frozen=True, rename="camel"):
+    css_layout_viewport: _LayoutViewport
     css_content_size: _Box
 
 
@@ -131,6 +146,10 @@ async def _clip(page: Page, viewport: Viewport, area: Area, timeout_s: float) ->
             metrics = await page.stay(page.session.call("Page.getLayoutMetrics", {}, timeout_s, _Metrics))
             content = metrics.css_content_size
             width, height = max(content.width, viewport.width_px), max(content.height, viewport.height_px)
+            # A phone's layout may be wider than its screen.
+            layout = max(metrics.css_layout_viewport.client_width, viewport.width_px)
+            if width > layout and await page.run(_CUT_OFF_JS, [], timeout_s, bool):
+                width = layout
             return _Box(math.ceil(width), math.ceil(height), inside=False)
         case AreaKind.CLIP if area.clip is not None:
             clip = _Box(area.clip.width, area.clip.height, area.clip.x, area.clip.y, inside=False)

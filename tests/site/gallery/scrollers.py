@@ -27,7 +27,6 @@ def the_part_in_view(_: Request) -> str:
     box("gold", 0, 0, 30, 300),
     none_of("red"),
     capture=FULL_PAGE,
-    pending="what is cut off at the side counts",
 )
 def what_is_cut_off_at_the_side(_: Request) -> str:
     """A page that hides what overflows at its sides is as wide as the viewport."""
