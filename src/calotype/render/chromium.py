@@ -34,6 +34,7 @@ from calotype.render.picture import Picture
 from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
 from calotype.render.retouch import Click, retouch, scroll_to
+from calotype.render.reveal import reveal
 from calotype.render.seeded import Seeded
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import shoot
@@ -231,6 +232,7 @@ async def _bring_to_rest(
     if wanted.scroll_to is not None:
         progress.step = f"waiting for the element {wanted.scroll_to!r} to appear"
         await scroll_to(page, wanted.scroll_to, deadline)
+    await reveal(page, area, deadline)
     progress.step = "waiting for fonts and images"
     rest = await wait.settled(page, area, deadline, freeze=request.negative.freeze)
     await seeded.rest(page)

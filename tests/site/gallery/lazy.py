@@ -102,7 +102,6 @@ def what_fades_in(_: Request) -> str:
     size(400, 2300),
     box("lime", 10, 2200, 60, 60),
     capture=FULL_PAGE,
-    pending="what is skipped far down is not drawn",
 )
 def content_visibility(_: Request) -> str:
     """Parts that the browser skips until they come near are drawn."""
