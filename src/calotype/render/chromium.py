@@ -38,6 +38,7 @@ from calotype.render.reveal import reveal
 from calotype.render.seeded import Seeded
 from calotype.render.settings import BrowserSettings
 from calotype.render.shoot import shoot
+from calotype.render.unpin import unpin
 from calotype.render.wait import Rest
 
 log = logging.getLogger("calotype.render")
@@ -191,6 +192,7 @@ async def _print(page: Page, seeded: Seeded, request: CaptureRequest, deadline: 
         mark = MARK if output.watermark else None
         return await print_page(page, output.pdf, request.negative.browser, mark, deadline.remaining_s())
     negative = request.negative
+    await unpin(page, output.area, deadline)
     return await seeded.steady(
         lambda: shoot(page, negative.viewport, output, deadline.remaining_s(), freeze=negative.freeze)
     )

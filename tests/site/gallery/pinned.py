@@ -23,7 +23,6 @@ def a_fixed_header(_: Request) -> str:
     size(400, 2100),
     box("teal", 0, 2060, 400, 40),
     capture=FULL_PAGE,
-    pending="what is fixed to the bottom is drawn at the end of the first screen",
 )
 def a_fixed_footer(_: Request) -> str:
     """It is at the bottom of the picture, and does not cover the middle of the page."""
@@ -67,9 +66,11 @@ def a_sticky_sidebar(_: Request) -> str:
     )
 
 
-@PINNED.page(size(400, 1700), count("maroon", 1), box("olive", 0, 1690, 400, 10), capture=FULL_PAGE)
+@PINNED.page(
+    size(400, 1700), box("maroon", 360, 1650, 30, 30), box("olive", 0, 1690, 400, 10), capture=FULL_PAGE
+)
 def a_fixed_button(_: Request) -> str:
-    """A chat button is there once."""
+    """A chat button is there once, at the end."""
     return (
         "<body style='height:1700px'>"
         "<div style='position:fixed;right:10px;bottom:20px;width:30px;height:30px;background:maroon'></div>"
@@ -93,13 +94,12 @@ def a_fixed_header_of_a_very_tall_page(_: Request) -> str:
     size(400, 900),
     down(200, ("white", 870), ("gold", 30)),
     capture=FULL_PAGE,
-    pending="what sticks to the bottom is drawn at the end of the first screen",
 )
 def a_sticky_footer(_: Request) -> str:
     """A bar that sticks to the bottom of the viewport is at the end of what it belongs to."""
     return (
         "<main style='height:870px'></main>"
-        "<div style='position:sticky;bottom:0;height:30px;background:gold'></div>"
+        "<div style='position:sticky;bottom:0;height:30px;background:gold'><b></b></div>"
     )
 
 
@@ -110,3 +110,33 @@ def a_fixed_background(_: Request) -> str:
         "<body style='height:1600px'>"
         "<div style='position:fixed;z-index:-1;top:0;left:0;width:100vw;height:100vh;background:blue'></div>"
     )
+
+
+@PINNED.page(
+    size(400, 1350), box("purple", 0, 120, 20, 60), box("tan", 100, 1310, 200, 40), capture=FULL_PAGE
+)
+def beside_the_page_and_in_its_middle(_: Request) -> str:
+    """Buttons half-way down the first screen stay there; a centred bar at its foot goes to that of the page."""
+    return (
+        "<body style='height:1350px'>"
+        "<div style='position:fixed;left:0;top:50%;margin-top:-30px;width:20px;height:60px;background:purple'></div>"
+        "<div style='position:fixed;left:50%;bottom:0;transform:translateX(-50%);transition:all 9s;width:200px;height:40px;"
+        "background:tan'></div>"
+    )
+
+
+@PINNED.page(size(400, 1300), box("navy", 0, 1260, 400, 40), capture=FULL_PAGE)
+def a_fixed_form(_: Request) -> str:
+    """A form at the bottom, with fields that are named like what every tool asks it for."""
+    names = ("style", "offsetParent", "getBoundingClientRect", "firstElementChild", "textContent")
+    fields = "".join(f"<input type=hidden name={name}>" for name in names)
+    return (
+        "<body style='height:1300px'><form style='position:fixed;content-visibility:auto;left:0;right:0;bottom:0;height:40px;"
+        f"background:navy'>{fields}</form>"
+    )
+
+
+@PINNED.page(size(400, 1450), box("lime", 0, 0, 400, 300), capture=FULL_PAGE)
+def a_layer_over_the_first_screen(_: Request) -> str:
+    """What covers the screen covers the first one."""
+    return "<body style='height:1450px'><div style='position:fixed;inset:0;background:lime'></div>"
