@@ -80,8 +80,10 @@ FLAGS: Final = (
     # stand at their beginning (kNoAnimation): no protocol knows how to halt them for one page, and CSS has
     # no word for it yet. And without a screen there is no mouse, and pages would be laid out for a device
     # that can neither point nor hover; a phone's touch is emulated over it. (Blink's terms: hover, fine.)
-    "--blink-settings=imageAnimationPolicy=2,primaryHoverType=2,availableHoverTypes=2,"
-    "primaryPointerType=4,availablePointerTypes=4",
+    (
+        "--blink-settings=imageAnimationPolicy=2,primaryHoverType=2,availableHoverTypes=2,"
+        "primaryPointerType=4,availablePointerTypes=4"
+    ),
     # Belts for the proxy that each context is given: without one, the browser as a whole goes
     # through a port where nobody listens; it resolves no names by itself; WebRTC does not
     # step around proxies; and loopback is not exempt.

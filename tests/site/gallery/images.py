@@ -84,7 +84,6 @@ def avif(_: Request) -> str:
     box("lime", 50, 150, 60, 60),
     box("blue", 110, 150, 60, 60),
     none_of("red"),
-    pending="animated images are not held at their first picture",
 )
 def gif_at_rest(_: Request) -> str:
     """An animated gif shows its first picture, whenever it is looked at."""

@@ -67,7 +67,6 @@ def a_path(_: Request) -> str:
 
 @VECTORS.page(
     box("lime", 300, 20, 80, 8),
-    pending="animated images are not held at their first picture",
 )
 def animated_by_itself(_: Request) -> str:
     """What moves without end stands at its beginning."""
