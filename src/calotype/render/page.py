@@ -181,6 +181,8 @@ class Page:
         self._open_requests: set[str] = set()
         self._scheduled = False
         self._navigating = ""
+        self._world: int | None = None
+        """Where our functions run in this document, once the first of them has."""
         self._changed = asyncio.Event()
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -312,22 +314,32 @@ class Page:
         except CallRefused as exc:
             # "Execution context was destroyed", "Cannot find context", "navigated or closed", ...:
             # the words differ with the moment, the cause does not.
+            self._world = None
             raise PageMoved(str(exc)) from exc
         if outcome.exception_details is not None:
             raise CallRefused("our script", bytes(outcome.exception_details)[:500].decode(errors="replace"))
         return msgspec.json.decode(outcome.result.value, type=reply)
 
     async def _run(self, function: str, arguments: list[Any], timeout_s: float) -> _Outcome:
-        frame = {"frameId": self.frame_id, "worldName": WORLD}
-        world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
         params = {
             "functionDeclaration": function,
-            "executionContextId": world.execution_context_id,
+            "executionContextId": await self._our_world(timeout_s),
             "arguments": [{"value": argument} for argument in arguments],
             "awaitPromise": True,
             "returnByValue": True,
         }
         return await self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
+
+    async def _our_world(self, timeout_s: float) -> int:
+        """Return the world of this document, which goes with it; to make one is a round trip."""
+        if self._world is not None:
+            return self._world
+        document = self._moved
+        frame = {"frameId": self.frame_id, "worldName": WORLD}
+        world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
+        if document is self._moved:
+            self._world = world.execution_context_id
+        return world.execution_context_id
 
     def _request_sent(self, event: _RequestSent) -> None:
         if event.frame_id != self.frame_id:
@@ -369,6 +381,7 @@ class Page:
         # What the last document had asked for is nobody's any more, told of or not.
         self._open_requests &= {self.loader_id}
         self._scheduled, self._navigating = False, ""
+        self._world = None
         self._moved.set_result(None)
         self._moved = self._moved.get_loop().create_future()
         self._changed.set()
