@@ -21,12 +21,12 @@ from typing import Any
 
 from benchmarks.faults import BenchmarkFailed
 from calotype.render.process import FLAGS, UNPRIVILEGED
-from calotype.render.wait import _SETTLE_JS
+from calotype.render.settle import _LOOK_JS
 
 _BELTS = ("--proxy-server", "--proxy-bypass-list", "--host-resolver-rules")
 """Our flags that send the browser through our proxy; it has none here."""
 _PATIENCE_MS = 5000
-_SETTLE = f"({_SETTLE_JS})('viewport', null, {_PATIENCE_MS}, true)"
+_SETTLE = f"({_LOOK_JS})({{kind: 'viewport'}}, {_PATIENCE_MS}, false, true, [], [], [])"
 
 
 class Bare:

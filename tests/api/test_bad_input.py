@@ -97,6 +97,8 @@ _FIELDS = [
     # Capture
     ({"capture": True}, "capture", "invalid_parameter"),
     ({"capture": {"mode": "everything"}}, "capture.mode", "invalid_parameter"),
+    ({"capture": {"scroll": "no"}}, "capture.scroll", "invalid_parameter"),
+    ({"capture": {"max_height": 200_001}}, "capture.max_height", "invalid_parameter"),
     ({"capture": {"mode": "element"}}, "capture.selector", "missing_parameter"),
     ({"capture": {"selector": 7}}, "capture.selector", "invalid_parameter"),
     ({"capture": {"selector": " "}}, "capture.selector", "invalid_parameter"),

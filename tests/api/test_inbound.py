@@ -70,6 +70,7 @@ _FLAT_AND_NESTED = [
     ({"wait_for_function": "f"}, {"wait": {"for_function": "f"}}),
     ({"freeze": False}, {"capture": {"freeze": False}}),
     ({"deterministic": True}, {"capture": {"deterministic": True}}),
+    ({"scroll": False, "max_height": 900}, {"capture": {"scroll": False, "max_height": 900}}),
     ({"output_width": 9}, {"output": {"width": 9}}),
     ({"output_fit": "cover"}, {"output": {"fit": "cover"}}),
     # Cache
@@ -272,6 +273,7 @@ class TestQueries:
         ("inject_script=a(1,2)", {"page": {"scripts": ["a(1,2)"]}}),
         ("freeze=false", {"capture": {"freeze": False}}),
         ("deterministic", {"capture": {"deterministic": True}}),
+        ("scroll=0&max_height=900", {"capture": {"scroll": False, "max_height": 900}}),
     ],
 )
 def test_fields_of_objects_have_flat_names_in_a_query(query, result):

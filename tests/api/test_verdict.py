@@ -10,7 +10,7 @@ PAGE = "https://example.com/"
 FACTS = {
     "title": "A page",
     "description": "Of lamps, “good” ones\n",
-    "settled_by": SettledBy.PATIENCE,
+    "settled_by": SettledBy.NETWORK,
     "blank": True,
     "bot_wall": "cloudflare",
     "error_page": False,
@@ -20,7 +20,7 @@ FACTS = {
     "console_errors": 1,
 }
 REMARKS = (
-    "http-status=403, blank, bot-wall=cloudflare, cut=height, unsettled=patience, unfinished-images=3, "
+    "http-status=403, blank, bot-wall=cloudflare, cut=height, unsettled=network, unfinished-images=3, "
     "missing-glyphs=2, console-errors=1"
 )
 

@@ -176,7 +176,9 @@ def test_every_field_of_a_request_changes_its_key():
         *(replace(plain, output=Output(format=one)) for one in (ImageFormat.JPEG, ImageFormat.WEBP)),
         replace(plain, output=Output(format=ImageFormat.JPEG, quality=81)),
         *(replace(plain, output=Output(area=one)) for one in
-          (Area(AreaKind.FULL_PAGE), Area(AreaKind.ELEMENT, "h1"), Area(AreaKind.ELEMENT, "h2"))),
+          (Area(AreaKind.FULL_PAGE), Area(AreaKind.ELEMENT, "h1"), Area(AreaKind.ELEMENT, "h2"),
+           Area(AreaKind.FULL_PAGE, scroll=False), Area(AreaKind.FULL_PAGE, max_height_px=1),
+           Area(AreaKind.ELEMENT, "h1", scroll=False))),
     ]  # fmt: skip
     keys = [KEYS.identify(HERE, request, None) for request in [plain, *others]]
 
@@ -185,6 +187,21 @@ def test_every_field_of_a_request_changes_its_key():
 
 def test_a_quality_that_cannot_change_a_byte_does_not_change_the_key():
     assert key_of({"url": "https://example.com/", "quality": 50}) == key_of({"url": "https://example.com/"})
+
+
+@pytest.mark.parametrize(
+    ("plain", "more"),
+    [
+        ({}, {"scroll": False, "max_height": 9}),
+        ({"selector": "h1"}, {"max_height": 9}),
+        ({"full_page": True}, {"scroll": True, "max_height": 100_000}),
+        ({"format": "pdf"}, {"scroll": False, "max_height": 9}),
+    ],
+)
+def test_scrolling_that_cannot_change_a_pixel_does_not_change_the_key(plain, more):
+    page = {"url": "https://example.com/", **plain}
+
+    assert key_of({**page, **more}) == key_of(page)
 
 
 def test_an_option_at_its_default_is_not_in_the_canonical_spelling_so_a_new_one_changes_no_key():

@@ -91,6 +91,13 @@ class TestOptions:
             ({"mode": "element", "selector": "#a"}, Area(AreaKind.ELEMENT, "#a")),
             ({"mode": "full_page", "selector": "#a"}, Area(AreaKind.ELEMENT, "#a")),
             ({"mode": "viewport", "selector": "#a"}, Area(AreaKind.ELEMENT, "#a")),
+            ({"mode": "full_page", "scroll": False}, Area(AreaKind.FULL_PAGE, scroll=False)),
+            ({"mode": "full_page", "max_height": 9}, Area(AreaKind.FULL_PAGE, max_height_px=9)),
+            (
+                {"selector": "#a", "scroll": False, "max_height": 9},
+                Area(AreaKind.ELEMENT, "#a", scroll=False),
+            ),
+            ({"scroll": False, "max_height": 9}, Area()),
         ],
     )
     def test_the_area_and_a_selector_is_the_narrower_wish(self, mapping, area):

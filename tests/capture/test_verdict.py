@@ -97,7 +97,7 @@ BREAKING = {
     "missing_glyphs": Verdict(missing_glyphs=3),
     "cut": Verdict(cut=Cut.HEIGHT),
     "console_errors": Verdict(console_errors=4),
-    "unsettled": Verdict(settled_by=SettledBy.PATIENCE),
+    "unsettled": Verdict(settled_by=SettledBy.NETWORK),
 }
 """Each rule that is no status, and a verdict that breaks it and no other."""
 
@@ -119,7 +119,7 @@ def test_each_fact_breaks_the_rule_that_is_named_for_it_and_no_other(rule):
         ("missing_glyphs", "(3)"),
         ("cut", "height"),
         ("console_errors", "(4)"),
-        ("unsettled", "patience"),
+        ("unsettled", "network"),
         ("error_page", "error page"),
     ],
 )
@@ -214,8 +214,8 @@ def test_rows_of_before_and_of_after_are_read(text, verdict):
         (Verdict(http_status=404), "http-status=404"),
         (Verdict(blank=True, cut=Cut.HEIGHT, unfinished_images=3), "blank, cut=height, unfinished-images=3"),
         (
-            Verdict(http_status=403, bot_wall="ddos-guard", settled_by=SettledBy.PATIENCE),
-            "http-status=403, bot-wall=ddos-guard, unsettled=patience",
+            Verdict(http_status=403, bot_wall="ddos-guard", settled_by=SettledBy.NETWORK),
+            "http-status=403, bot-wall=ddos-guard, unsettled=network",
         ),
         (
             Verdict(error_page=True, missing_glyphs=1, console_errors=2),

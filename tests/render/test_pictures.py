@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calotype.capture.errors import InvalidRequest, NothingToShow, RenderTimeout
+from calotype.capture.output import Area, AreaKind
 from tests.render.asking import (
     BLACK,
     BLUE,
@@ -115,8 +116,9 @@ async def test_jpeg_beyond_its_longest_side_is_refused_and_png_is_not(renderer, 
 
 
 async def test_a_picture_of_too_many_pixels_is_refused(renderer, site):
+    area = Area(AreaKind.FULL_PAGE, scroll=False, max_height_px=200_000)
     with pytest.raises(NothingToShow, match="256 million pixels are the most"):
-        await take(renderer, site.url("/tall?height=400000"), area=FULL_PAGE)
+        await take(renderer, site.url("/tall?height=400000"), area=area, width_px=1500)
 
 
 async def test_an_element_is_cut_out_to_the_pixel(renderer, site):

@@ -17,6 +17,8 @@ class Request:
     """1 for the first visit of this path, then 2, and so on."""
     site: str
     """host:port of the site."""
+    head: str = ""
+    """All of it, as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ Query parameters let a test turn one knob; what is not given has a default that 
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -305,6 +308,14 @@ def endless(_: Request) -> Reply:
     return Reply(f"{HEAD}<title>Endless</title><body bgcolor=#00ff00>and so on", stays_open=True)
 
 
+def websocket(request: Request) -> Reply:
+    """Be a WebSocket on which nobody ever says a word."""
+    (key,) = re.findall(r"(?i)^sec-websocket-key: (\S+)", request.head, re.MULTILINE)
+    accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept.decode()}
+    return Reply(status=101, media_type="", headers=headers, stays_open=True)
+
+
 def self_reload(request: Request) -> Reply:
     """Reload itself once, 100 ms after load, and be green the second time."""
     colour = "#00ff00" if request.visit % 2 == 0 else "#ff0000"
@@ -364,6 +375,7 @@ PAGES: dict[str, Callable[[Request], Reply]] = {
     "/streaming": streaming,
     "/events": events,
     "/endless": endless,
+    "/websocket": websocket,
     "/self-reload": self_reload,
     "/hostile": hostile,
     "/green.css": green_css,

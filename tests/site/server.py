@@ -182,7 +182,7 @@ class Site:
             self._visits[parts.path] += 1
             visit = self._visits[parts.path]
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            request = Request(method, parts.path, query, headers, visit, self.netloc)
+            request = Request(method, parts.path, query, headers, visit, self.netloc, head)
             self._requests.append(request)
         return request
 

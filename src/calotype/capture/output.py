@@ -12,6 +12,10 @@ WEBP_MAX_SIDE_PX = 16_383
 """Longest side that the WebP format can express; Chromium answers beyond it with no bytes at all."""
 
 
+MAX_HEIGHT_PX = 100_000
+"""Of a full page, in CSS pixels, unless the request names another height; 140 screens."""
+
+
 class ImageFormat(StrEnum):
     """A file format that a capture can be had in."""
 
@@ -67,6 +71,17 @@ class Area:
     kind: AreaKind = AreaKind.VIEWPORT
     selector: str | None = None
     clip: Clip | None = None
+    scroll: bool = True
+    """Scroll through a full page or an element first, so that what waits to be scrolled to loads."""
+    max_height_px: int = MAX_HEIGHT_PX
+    """CSS pixels at which a full page is cut off."""
+
+    def __post_init__(self) -> None:
+        # What cannot change a pixel must not make a request differ from its twin.
+        if self.kind is not AreaKind.FULL_PAGE:
+            object.__setattr__(self, "max_height_px", MAX_HEIGHT_PX)
+            if self.kind is not AreaKind.ELEMENT:
+                object.__setattr__(self, "scroll", True)
 
 
 class Fit(StrEnum):

@@ -6,7 +6,7 @@ import re
 
 from calotype.capture.errors import MissingParameter
 from calotype.capture.fields import Fields
-from calotype.capture.output import Area, AreaKind, Clip, Fit, ImageFormat, Output, Resize
+from calotype.capture.output import MAX_HEIGHT_PX, Area, AreaKind, Clip, Fit, ImageFormat, Output, Resize
 from calotype.capture.parse_browser import MAX_SELECTOR
 from calotype.capture.pdf import PAPERS_MM, Margins, PdfOptions, inches, paper_in
 
@@ -35,18 +35,21 @@ def parse_output(output: Fields, capture: Fields, pdf: Fields) -> Output:
 
 def _area(capture: Fields) -> Area:
     selector, clip = capture.text("selector", MAX_SELECTOR), _clip(capture)
+    scroll = capture.boolean("scroll", default=True)
+    max_height_px = capture.integer("max_height", MAX_HEIGHT_PX, 1, _MAX_PLACE)
     kind = AreaKind.VIEWPORT if clip is None else AreaKind.CLIP
     kind = capture.choice("mode", kind if selector is None else AreaKind.ELEMENT)
     if selector is not None:
         # A selector is the narrower wish: clients send it beside full_page and mean the element.
-        return Area(AreaKind.ELEMENT, selector)
+        return Area(AreaKind.ELEMENT, selector, scroll=scroll)
     if kind is AreaKind.ELEMENT:
         raise MissingParameter(
             "capture.selector", "is missing", "capture.mode element needs the element's selector"
         )
     if kind is AreaKind.CLIP and clip is None:
         raise MissingParameter("capture.clip", "is missing", "capture.mode clip needs x, y, width and height")
-    return Area(kind, clip=clip if kind is AreaKind.CLIP else None)
+    clip = clip if kind is AreaKind.CLIP else None
+    return Area(kind, clip=clip, scroll=scroll, max_height_px=max_height_px)
 
 
 def _clip(capture: Fields) -> Clip | None:

@@ -23,17 +23,24 @@ class SettledBy(StrEnum):
     """The rule that ended the wait for fonts, images and the page's own work."""
 
     QUIET = "quiet"
-    """There was nothing left to wait for."""
-    PATIENCE = "patience"
-    """The page never came to rest, and was pictured as it was."""
+    """There was nothing left to wait for. Of the other rules, each names what had not come."""
+    NETWORK = "network"
+    """Answers to the page's scripts: it went on asking, or one of them is a long poll."""
+    FONTS = "fonts"
+    IMAGES = "images"
+    PAINT = "paint"
+    """An end of changes in the document."""
 
 
 class Cut(StrEnum):
     """The cap that a page ran into."""
 
     HEIGHT = "height"
+    """The page is higher than what was asked for."""
     STEPS = "steps"
+    """It went on growing while it was scrolled through."""
     TIME = "time"
+    """Scrolling through it took too long."""
     TRAFFIC = "traffic"
     """What one capture may receive, send or open; what came later is not in the picture."""
 
@@ -54,7 +61,7 @@ class Verdict:
     cut: Cut | None = None
     """The cap at which the page was cut off; None if all of it is in the picture."""
     unfinished_images: int = 0
-    """Images in the picture that had not come, or could not be decoded, when it was taken."""
+    """Images in the picture that had not come, were not there, or could not be decoded, when it was taken."""
     blank: bool = False
     """Whether the picture is of a single colour, but for a few pixels."""
     bot_wall: str | None = None

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final, Self, assert_never
 
-from calotype.capture.emulation import Emulation
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
 from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
@@ -35,11 +34,12 @@ from calotype.render.pool import BrowserPool, Slot, Tab
 from calotype.render.process import Launcher, LaunchFailed
 from calotype.render.retouch import Click, retouch, scroll_to
 from calotype.render.reveal import reveal
+from calotype.render.scroll import scrolled
 from calotype.render.seeded import Seeded
 from calotype.render.settings import BrowserSettings
+from calotype.render.settle import Rest, settled
 from calotype.render.shoot import shoot
 from calotype.render.unpin import unpin
-from calotype.render.wait import Rest
 
 log = logging.getLogger("calotype.render")
 
@@ -132,19 +132,12 @@ async def _capture(
     url = negative.target.url if isinstance(negative.target, PageUrl) else negative.target.base_url
     interception = Interception(negative, url, page.frame_id)
     seeded = Seeded(negative, remaining_s)
-    frames = Frames(negative, interception, seeded, remaining_s)
-    preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s)]
+    frames = Frames(negative, interception, seeded, page.traffic, remaining_s)
+    preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s), frames.follow(tab.session)]
     if interception.is_needed:
         preparing.append(interception.begin(tab.session, remaining_s))
     if seeded.is_needed:
         preparing.append(seeded.adopt(tab.session, "page"))
-    if (
-        interception.is_needed
-        or seeded.is_needed
-        or negative.browser != Emulation()
-        or negative.network.bypass_csp
-    ):
-        preparing.append(frames.follow(tab.session))
     await asyncio.gather(*preparing, set_cookies(tab, negative, url, remaining_s))
     try:
         return await _picture(page, interception, seeded, way_out, request, deadline, progress)
@@ -210,7 +203,7 @@ async def _bring_to_rest(
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
     asked, area = request.negative.wait, request.output.area
     progress.step = LOADING[asked.until]
-    await wait.loaded(page, asked.until, way_out)
+    idle = await wait.loaded(page, asked.until, way_out, deadline)
     wait.check_reached(page, way_out)
     document, wanted = page.loader_id, request.negative.page
     if wanted != Retouch():
@@ -228,19 +221,22 @@ async def _bring_to_rest(
     if area.selector is not None:
         progress.step = f"waiting for the element {area.selector!r} to appear"
         await wait.matched(page, area.selector, "capture.selector", deadline.remaining_s())
+    await reveal(page, area, deadline)
+    progress.step = "scrolling through the page"
+    cut = await scrolled(page, area, deadline)
     if asked.delay_ms and not seeded.is_needed:
         progress.step = f"pausing for {asked.delay_ms} ms"
         await asyncio.sleep(asked.delay_ms / 1000)
     if wanted.scroll_to is not None:
         progress.step = f"waiting for the element {wanted.scroll_to!r} to appear"
         await scroll_to(page, wanted.scroll_to, deadline)
-    await reveal(page, area, deadline)
     progress.step = "waiting for fonts and images"
-    rest = await wait.settled(page, area, deadline, freeze=request.negative.freeze)
+    network = idle and asked.until is not WaitUntil.DOM_CONTENT_LOADED
+    rest = await settled(page, area, deadline, freeze=request.negative.freeze, network=network)
     await seeded.rest(page)
     if page.leaving or page.loader_id != document:
         raise PageMoved
-    return rest
+    return rest.but(cut=cut, idle=idle)
 
 
 async def _judge(page: Page, negative: Negative, rest: Rest, deadline: Deadline) -> Verdict:

@@ -1,4 +1,7 @@
-"""Frames from other sites live in processes of their own, and must be told what the page was told."""
+"""Frames from other sites live in processes of their own, and must be told what the page was told.
+
+Their requests are counted with those of the page.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,13 @@ from calotype.render.cdp import CdpError, Session
 from calotype.render.emulate import dressing
 from calotype.render.intercept import Interception
 from calotype.render.seeded import Seeded
+from calotype.render.traffic import Traffic
 
 log = logging.getLogger("calotype.render")
 
+# Workers too, which are let go at once: one that a filter leaves out would wait for ever.
 _AUTO_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+_FRUGAL = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
 
 
 class _TargetInfo(msgspec.Struct, frozen=True):
@@ -28,13 +34,18 @@ class _Attached(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Frames:
-    """Dresses each frame of another site before it loads anything."""
+    """Dresses each frame of another site before it loads anything, and has its requests counted."""
 
     def __init__(
-        self, negative: Negative, interception: Interception, seeded: Seeded, timeout_s: float
+        self,
+        negative: Negative,
+        interception: Interception,
+        seeded: Seeded,
+        traffic: Traffic,
+        timeout_s: float,
     ) -> None:
         self._negative, self._interception, self._seeded = negative, interception, seeded
-        self._timeout_s = timeout_s
+        self._traffic, self._timeout_s = traffic, timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self, session: Session) -> None:
@@ -52,6 +63,9 @@ class Frames:
             calls = dressing(frame, self._negative, self._timeout_s) if kind == "iframe" else []
             if self._interception.is_needed and kind == "iframe":
                 calls.append(self._interception.begin(frame, self._timeout_s))
+            if kind == "iframe":
+                self._traffic.follow(frame)
+                calls.append(frame.call("Network.enable", _FRUGAL, self._timeout_s))
             if kind == "iframe" or self._seeded.is_needed:
                 calls.append(self.follow(frame))
             if self._seeded.is_needed and kind in ("iframe", "worker"):

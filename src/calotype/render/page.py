@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from calotype.render.cdp import CallRefused, CdpError, Session
+from calotype.render.traffic import Traffic
 
 log = logging.getLogger("calotype.render")
 
@@ -24,8 +25,6 @@ MAX_MESSAGE: Final = 300
 """Characters of an error that a script gave; it may have been given megabytes."""
 SOON_S: Final = 1.0
 """A redirect that a page schedules within this time is followed; a later one is its slide show."""
-ENDLESS: Final = frozenset({"EventSource", "Media", "Ping"})
-"""Requests that idleness does not wait for: they last as long as the page, or nobody sees their end."""
 
 T = TypeVar("T")
 
@@ -178,12 +177,13 @@ class Page:
         self._responses: dict[str, _Response] = {}
         self._failures: dict[str, str] = {}
         self._milestones: set[str] = set()
-        self._open_requests: set[str] = set()
         self._scheduled = False
         self._navigating = ""
         self._world: int | None = None
         """Where our functions run in this document, once the first of them has."""
         self._changed = asyncio.Event()
+        self.traffic = Traffic(self._changed.set)
+        """What it and the frames in it have asked for and not been given."""
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def listen(self, timeout_s: float) -> None:
@@ -200,6 +200,7 @@ class Page:
         on("Page.frameClearedScheduledNavigation", _InFrame, self._schedule_cleared)
         on("Page.frameStartedNavigating", _Started, self._navigation_started)
         on("Page.frameStoppedLoading", _InFrame, self._stopped_loading)
+        self.traffic.follow(self.session)
         self.session.on_gone(self._changed.set)
         # We read no bodies, so the browser need not keep them for us.
         frugal = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
@@ -250,11 +251,6 @@ class Page:
     def reached(self, milestone: Literal["DOMContentLoaded", "load"]) -> bool:
         """Say whether the document has come that far."""
         return milestone in self._milestones
-
-    @property
-    def quiet(self) -> bool:
-        """Whether none of the main frame's requests is under way."""
-        return not self._open_requests
 
     def forget_milestones(self) -> None:
         """Begin anew: what the blank page has reached says nothing about the one to come."""
@@ -347,9 +343,6 @@ class Page:
         # A document's own request has the loader's id; a frame inside has another frame_id.
         if event.type == "Document":
             self._documents.append((event.loader_id, event.request.url))
-        if event.type not in ENDLESS:
-            self._open_requests.add(event.request_id)
-            self._changed.set()
 
     def _response_received(self, event: _ResponseReceived) -> None:
         if event.type == "Document" and event.frame_id == self.frame_id:
@@ -357,7 +350,6 @@ class Page:
             self._changed.set()
 
     def _loading_ended(self, event: _LoadingEnded) -> None:
-        self._open_requests.discard(event.request_id)
         if event.error_text and event.request_id in (self._navigating, self.loader_id):
             self._failures[event.request_id] = event.error_text
             # A download or an empty answer leaves the old document where it is.
@@ -378,8 +370,7 @@ class Page:
             return
         self.loader_id, self.url = event.frame.loader_id, event.frame.url
         self.unreachable_url = event.frame.unreachable_url
-        # What the last document had asked for is nobody's any more, told of or not.
-        self._open_requests &= {self.loader_id}
+        self.traffic.forget_all_but(self.loader_id)
         self._scheduled, self._navigating = False, ""
         self._world = None
         self._moved.set_result(None)

@@ -24,8 +24,9 @@ from calotype.capture.output import Area
 from calotype.clock import Deadline
 from calotype.render import wait
 from calotype.render.cdp import CallRefused, CdpError, Session
-from calotype.render.page import ENDLESS, Page, PageMoved
+from calotype.render.page import Page, PageMoved
 from calotype.render.picture import Picture
+from calotype.render.traffic import ENDLESS
 
 log = logging.getLogger("calotype.render")
 

@@ -150,7 +150,7 @@ async def _clip(page: Page, viewport: Viewport, area: Area, timeout_s: float) ->
             layout = max(metrics.css_layout_viewport.client_width, viewport.width_px)
             if width > layout and await page.run(_CUT_OFF_JS, [], timeout_s, bool):
                 width = layout
-            return _Box(math.ceil(width), math.ceil(height), inside=False)
+            return _Box(math.ceil(width), min(math.ceil(height), area.max_height_px), inside=False)
         case AreaKind.CLIP if area.clip is not None:
             clip = _Box(area.clip.width, area.clip.height, area.clip.x, area.clip.y, inside=False)
             return _snap(clip, viewport.device_scale_factor, "of the clip")

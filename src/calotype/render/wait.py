@@ -1,23 +1,22 @@
-"""Bringing a page to the state in which it is pictured; one deadline shared by all steps.
+"""Bringing a page to the state that was asked for; one deadline shared by all steps.
 
 Every step here waits without a limit of its own, since the caller's deadline cuts them all
-short, with two exceptions that must not cost a good picture: settling takes at most PATIENCE_S,
-and a page that goes from one document to the next is followed MAX_MOVES times.
+short, with two exceptions that must not cost a good picture: a network falls idle in
+IDLE_PATIENCE_S or is not waited for any longer, and a page that goes from one document to the next
+is followed MAX_MOVES times.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
 
 from calotype.capture.errors import InvalidRequest, NavigationFailed, TargetForbidden
 from calotype.capture.negative import HtmlDocument, PageUrl, WaitUntil
-from calotype.capture.output import Area
-from calotype.capture.verdict import Cut, SettledBy
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit
 from calotype.render.cdp import CallRefused, LoadCut
@@ -26,9 +25,9 @@ from calotype.render.page import Page, ScriptFailed, endpoint_of, without_creden
 
 log = logging.getLogger("calotype.render")
 
-PATIENCE_S: Final = 5.0
-"""How long fonts and images may hold up a page that has otherwise loaded. One image that never
-ends is left out of the picture; it does not make a timeout of it."""
+IDLE_PATIENCE_S: Final = 10.0
+"""How long a network is waited for that never falls idle. A long poll is enough for that, and what the page
+shows is there long before."""
 QUIET_S: Final = 0.5
 """The network is idle when it has been so for this long; every browser tool says the same."""
 MAX_MOVES: Final = 5
@@ -61,68 +60,6 @@ _FUNCTION_JS: Final = """(async () => { for (;;) {
   if (typeof given === "function" ? await given() : given) return;
   await new Promise(later => setTimeout(later, 50));
 } })()"""
-
-_SETTLE_JS: Final = f"""async (kind, css, patienceMs, freeze) => {{
-  {_DOCUMENT} {_FIND}
-  const enough = new Promise(over => setTimeout(over, patienceMs, "impatient"));
-  const frame = () => new Promise(drawn => requestAnimationFrame(drawn));
-  const loaded = image => image.complete ? null : new Promise(ended => {{
-    image.addEventListener("load", ended); image.addEventListener("error", ended);
-  }});
-  const ready = async image => {{ await loaded(image); await image.decode().catch(() => null); }};
-  const inView = image => {{
-    const box = image.getBoundingClientRect();
-    return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
-  }};
-  // Not document.fonts.ready: that waits for the page's load event as well.
-  const fonts = async () => {{
-    for (;;) {{
-      const loading = Array.from(of("fonts")).filter(face => face.status === "loading");
-      if (!loading.length) return;
-      await Promise.all(loading.map(face => face.loaded.catch(() => null)));
-      await frame();
-    }}
-  }};
-  // To the end, where what fades in is there; what has no end goes back to its beginning.
-  const still = () => {{
-    for (const animation of Document.prototype.getAnimations.call(document)) {{
-      // What moves with scrolling stands still by itself, where it belongs.
-      if (!(animation.timeline instanceof DocumentTimeline)) continue;
-      try {{ animation.finish(); }} catch (endless) {{
-        try {{ animation.pause(); animation.currentTime = 0; }} catch (odd) {{ /* as it is, then */ }}
-      }}
-    }}
-    for (const media of document.querySelectorAll("video, audio")) media.pause();
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync("* {{ caret-color: transparent !important; scroll-behavior: auto !important }}");
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  }};
-  const root = kind === "element" ? find(css) : of("documentElement");
-  if (!root) return "absent";
-  if (kind === "element") root.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
-  const settle = async () => {{
-    await frame();
-    const images = [...(root.matches("img") ? [root] : []), ...root.querySelectorAll("img")];
-    const wanted = kind === "viewport" ? images.filter(inView) : images;
-    for (const image of wanted) if (image.loading === "lazy") image.loading = "eager";
-    await fonts();
-    await Promise.all(wanted.map(ready));
-    await fonts();
-    if (freeze) still();
-    await frame(); await frame();
-    return "settled";
-  }};
-  return Promise.race([settle(), enough]);
-}}"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
-    """How a page came to rest: the part of the verdict that only the waiting knows."""
-
-    settled_by: SettledBy
-    cut: Cut | None = None
-    unfinished_images: int = 0
 
 
 class _Arrival(msgspec.Struct, frozen=True, rename="camel"):
@@ -192,32 +129,34 @@ async def _navigate(page: Page, url: str, timeout_s: float) -> _Arrival:
         raise NavigationFailed(without_credentials(url), exc.message.lower()) from exc
 
 
-async def loaded(page: Page, until: WaitUntil, way_out: EgressExit) -> None:
+async def loaded(page: Page, until: WaitUntil, way_out: EgressExit, deadline: Deadline) -> bool:
     """Wait for the document, and for the one that it may be about to give way to, to get this far.
 
-    One whose end way_out has cut off never does, and is not waited for.
+    One whose end way_out has cut off never does, and is not waited for. Return False for a network that
+    was to fall idle and did not in IDLE_PATIENCE_S, or half of what is left: such a page is pictured as
+    it is, since the rest of it has loaded.
     """
     milestone: Literal["DOMContentLoaded", "load"] = (
         "DOMContentLoaded" if until is WaitUntil.DOM_CONTENT_LOADED else "load"
     )
     await page.until(lambda: _is_cut_off(page, way_out) or (page.reached(milestone) and not page.leaving))
-    if _is_cut_off(page, way_out):
-        return
-    if until is WaitUntil.NETWORK_IDLE:
-        await _idle(page)
+    if _is_cut_off(page, way_out) or until is not WaitUntil.NETWORK_IDLE:
+        return True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(min(IDLE_PATIENCE_S, deadline.remaining_s() / 2)):
+            await _idle(page)
+            return True
+    log.info("the network of a page never fell idle, and it is pictured as it is")
+    return False
 
 
 async def _idle(page: Page) -> None:
-    """Wait until no request of the main frame has been under way for QUIET_S.
-
-    Requests of other frames are not counted: those in a process of their own report to a
-    session of their own, and `load` has waited for what they show at first.
-    """
+    """Wait until no request of the page or of a frame in it has been under way for QUIET_S."""
     while True:
-        await page.until(lambda: page.quiet)
+        await page.until(page.traffic.is_quiet)
         try:
             async with asyncio.timeout(QUIET_S):
-                await page.until(lambda: not page.quiet)
+                await page.until(lambda: not page.traffic.is_quiet())
         except TimeoutError:
             return
 
@@ -240,20 +179,6 @@ async def function(page: Page, wanted: str, timeout_s: float) -> None:
     except ScriptFailed as exc:
         remedy = "give an expression or a function that gives true in the end"
         raise InvalidRequest("wait.for_function", f"failed in the page: {exc}", remedy) from exc
-
-
-async def settled(page: Page, area: Area, deadline: Deadline, *, freeze: bool) -> Rest:
-    """Wait for fonts, for the images that will be in the picture, and for two frames; for PATIENCE_S at most.
-
-    Lazy images in the picture are loaded although nobody scrolls to them.
-    """
-    remaining_s = deadline.remaining_s()
-    patience_ms = int(min(PATIENCE_S, remaining_s / 2) * 1000)
-    arguments = [area.kind.value, area.selector, patience_ms, freeze]
-    how = await page.run(_SETTLE_JS, arguments, remaining_s, str)
-    if how == "impatient":
-        log.info("a page did not settle within %d ms and is pictured as it is", patience_ms)
-    return Rest(settled_by=SettledBy.PATIENCE if how == "impatient" else SettledBy.QUIET)
 
 
 async def title_of(page: Page, timeout_s: float) -> str:

@@ -35,7 +35,6 @@ def _tall_but_bounded(of: Shown) -> str | None:
     size(400, 1610),
     down(3, ("navy", 400), ("gold", 400), ("teal", 400), ("tan", 400), ("white", 10)),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def four_helpings(_: Request) -> str:
     """More comes each time that the end comes into view, and then no more."""
@@ -46,7 +45,6 @@ def four_helpings(_: Request) -> str:
     size(400, 1210),
     down(3, ("navy", 400), ("gold", 400), ("teal", 400), ("white", 10)),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def three_helpings_by_fetch(_: Request) -> str:
     """Each helping is fetched first."""
@@ -55,7 +53,7 @@ def three_helpings_by_fetch(_: Request) -> str:
 
 @ENDLESS.page(
     _tall_but_bounded, at(5, 399, "navy"), at(5, 401, "gold"), at(5, 801, "teal"),
-    facts=(_cut_somewhere,), capture=FULL_PAGE, viewport={"width": 120, "height": 300}, pending="nobody scrolls through the page yet")  # fmt: skip
+    facts=(_cut_somewhere,), capture=FULL_PAGE, viewport={"width": 120, "height": 300})  # fmt: skip
 def without_end(_: Request) -> str:
     return _GROWING.replace("LIMIT", "Infinity").replace("WORK", "null")
 

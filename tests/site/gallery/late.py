@@ -18,9 +18,7 @@ def _data(request: Request) -> Reply:
     )
 
 
-@LATE.page(
-    box("lime", 10, 10, 110, 20), none_of("red"), pending="nothing that begins after load is waited for yet"
-)
+@LATE.page(box("lime", 10, 10, 110, 20), none_of("red"))
 def fetched_after_load(_: Request) -> str:
     return (
         f"{block(10, 10, 110, 20, 'red', 'id=b')}<script>onload = async () => {{"
@@ -28,9 +26,7 @@ def fetched_after_load(_: Request) -> str:
     )
 
 
-@LATE.page(
-    box("lime", 10, 40, 120, 20), none_of("red"), pending="nothing that begins after load is waited for yet"
-)
+@LATE.page(box("lime", 10, 40, 120, 20), none_of("red"))
 def fetched_by_xhr_in_two_steps(_: Request) -> str:
     """What the first answer says is needed for the second."""
     return (
@@ -64,7 +60,6 @@ def hydrated(_: Request) -> str:
     box("lime", 10, 130, 150, 20),
     none_of("red"),
     none_of("silver"),
-    pending="nothing that begins after load is waited for yet",
 )
 def a_skeleton_replaced(_: Request) -> str:
     """Grey blocks that shimmer give way to what was fetched."""
@@ -83,9 +78,7 @@ def an_image_that_a_script_adds(_: Request) -> str:
     )
 
 
-@LATE.page(
-    box("lime", 10, 190, 170, 20), none_of("red"), pending="nothing that begins after load is waited for yet"
-)
+@LATE.page(box("lime", 10, 190, 170, 20), none_of("red"))
 def a_script_loaded_by_a_script(_: Request) -> str:
     return (
         f"{block(10, 190, 170, 20, 'red', 'id=b')}<script>onload = () => {{"
@@ -98,9 +91,7 @@ def _code(_: Request) -> Reply:
     return Reply("b.style.background = 'lime'", media_type="text/javascript", delay_ms=200)
 
 
-@LATE.page(
-    box("lime", 10, 220, 180, 20), none_of("red"), pending="nothing that begins after load is waited for yet"
-)
+@LATE.page(box("lime", 10, 220, 180, 20), none_of("red"))
 def a_style_sheet_that_comes_late(_: Request) -> str:
     return (
         f"{block(10, 220, 180, 20, 'red', 'id=b')}<script>onload = () => {{ const s = document.createElement('link');"
@@ -113,9 +104,7 @@ def _style(_: Request) -> Reply:
     return Reply("#b{background:lime!important}", media_type="text/css", delay_ms=200)
 
 
-@LATE.page(
-    box("lime", 10, 250, 190, 20), none_of("red"), pending="nothing that begins after load is waited for yet"
-)
+@LATE.page(box("lime", 10, 250, 190, 20), none_of("red"))
 def a_heartbeat_that_never_ends(_: Request) -> str:
     """A page that asks its server every 100 ms for ever is pictured with what it has."""
     return (

@@ -21,7 +21,6 @@ def images_by_attribute(_: Request) -> str:
     size(400, 2600),
     box("lime", 30, 2500, 90, 50),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def images_by_observer(_: Request) -> str:
     """Each is given its source when an IntersectionObserver sees it."""
@@ -38,7 +37,6 @@ def images_by_observer(_: Request) -> str:
     size(400, 2400),
     box("lime", 40, 2300, 80, 70),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def images_by_scrolling(_: Request) -> str:
     """Each is given its source by a listener for scrolling that measures where it is."""
@@ -55,7 +53,6 @@ def images_by_scrolling(_: Request) -> str:
     count("blue", 3),
     none_of("red"),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def backgrounds_by_class(_: Request) -> str:
     """Blocks far down get their background when they come into view."""
@@ -86,7 +83,6 @@ def _inner(_: Request) -> str:
     box("maroon", 0, 2700, 400, 100),
     count("maroon", 1),
     capture=FULL_PAGE,
-    pending="nobody scrolls through the page yet",
 )
 def what_fades_in(_: Request) -> str:
     """A section that is transparent until it comes into view, and takes its time to appear, is there."""

@@ -13,6 +13,7 @@ _FLAT = {
     "mobile": "viewport.mobile", "device": "viewport.device",
     "element": "capture.selector", "selector": "capture.selector", "freeze": "capture.freeze",
     "deterministic": "capture.deterministic",
+    "scroll": "capture.scroll", "max_height": "capture.max_height",
     "format": "output.format", "quality": "output.quality",
     "output_width": "output.width", "output_height": "output.height", "output_fit": "output.fit",
     "wait_for": "wait.until", "delay": "wait.delay", "wait_for_selector": "wait.for_selector",
@@ -40,12 +41,12 @@ _DEEP = re.compile(
 
 _NUMBERS = {
     "viewport.width", "viewport.height", "viewport.scale", "output.quality", "output.width", "output.height",
-    "wait.delay", "wait.timeout", "cache.ttl", "cache.swr", "cache.sie",
+    "capture.max_height", "wait.delay", "wait.timeout", "cache.ttl", "cache.swr", "cache.sie",
     "geolocation.latitude", "geolocation.longitude", "geolocation.accuracy",
     "clip.x", "clip.y", "clip.width", "clip.height", "pdf.scale",
 }  # fmt: skip
 _BOOLEANS = {
-    "viewport.mobile", "capture.freeze", "capture.deterministic", "browser.dark_mode",
+    "viewport.mobile", "capture.freeze", "capture.deterministic", "capture.scroll", "browser.dark_mode",
     "browser.reduced_motion", "network.bypass_csp",
     "block.ads", "block.trackers", "block.cookie_banners", "block.chat_widgets",
     "cache.refresh", "cache.enabled", "cache.available", "full_page",
