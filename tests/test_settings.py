@@ -82,6 +82,10 @@ class TestPrecedence:
         ]
         assert [read(settings) for settings in ways] == [True] * 3
 
+    def test_a_folder_of_lists_must_be_there(self, tmp_path):
+        with pytest.raises(ConfigurationError, match="CALOTYPE_BLOCK_LISTS must be a folder that is there"):
+            load_settings({}, {"CALOTYPE_BLOCK_LISTS": str(tmp_path / "nowhere")})
+
     def test_the_variable_of_a_setting_is_its_name_in_capitals(self):
         assert {setting.variable for setting in SETTINGS} >= {"CALOTYPE_HOST", "CALOTYPE_CACHE_DEFAULT"}
 
@@ -90,6 +94,7 @@ VALUES = {
     "host": ("::1", lambda settings: settings.host == "::1"),
     "port": ("0", lambda settings: settings.port == 0),
     "data": ("/srv/shots", lambda settings: settings.index.path == Path("/srv/shots/index.sqlite")),
+    "block_lists": ("/usr", lambda settings: settings.browser.block_lists == Path("/usr")),
     "public_url": ("https://shots.example.com/", lambda s: s.public_url == "https://shots.example.com"),
     "secret_key": (SECRET, lambda settings: settings.secret_key == SECRET),
     "cache_default": ("available", lambda settings: settings.cache.hits_when is HitsWhen.AVAILABLE),

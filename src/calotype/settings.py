@@ -88,6 +88,13 @@ def _accel_prefix(text: str) -> str:
     return text
 
 
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        message = "must be a folder that is there"
+        raise ValueError(message)
+    return Path(text)
+
+
 def _hits_when(text: str) -> HitsWhen:
     try:
         return HitsWhen(text)
@@ -161,6 +168,12 @@ SETTINGS = (
         lambda text: _size(text, 0, 2**50),
     ),
     Setting("browser", "searched", "Path of the browser binary.", Path),
+    Setting(
+        "block_lists",
+        "those that set-up unpacked",
+        "Folder with filter lists of your own, in `ads`, `trackers`, `cookie_banners` and `chat_widgets`.",
+        _folder,
+    ),
     Setting(
         "egress_allow",
         "empty",
@@ -350,6 +363,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
             ("browser_max_age", "browser_max_age_s"),
             ("browser_max_memory", "browser_max_bytes"),
             ("page_max_memory", "page_max_bytes"),
+            ("block_lists", "block_lists"),
         )
         if name in values
     }
@@ -362,6 +376,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         )
         if name in values
     }
+    browser["filter_cache"] = data / "filters"
     account = values.get("cache_account_max_bytes")
     egress = get("egress_allow", EgressRules.parse(""))
     hits_when = get("cache_default", HitsWhen.ON)

@@ -46,6 +46,8 @@ _FLAT_AND_NESTED = [
     ({"geolocation": {"latitude": 1}}, {"browser": {"geolocation": {"latitude": 1}}}),
     # Block
     ({"block_ads": True}, {"block": {"ads": True}}),
+    ({"block_trackers": True}, {"block": {"trackers": True}}),
+    ({"block_chat_widgets": True}, {"block": {"chat_widgets": True}}),
     ({"block_cookies": True}, {"block": {"cookie_banners": True}}),
     ({"block_cookie_banners": True}, {"block": {"cookie_banners": True}}),
     ({"block_urls": ["a*"]}, {"block": {"requests": ["a*"]}}),

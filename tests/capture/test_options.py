@@ -7,8 +7,8 @@ import zoneinfo
 
 import pytest
 
-from calotype.cache.key import canonical
-from calotype.capture.blocking import Blocking, ResourceKind
+from calotype.cache.key import canonical, negative_hash
+from calotype.capture.blocking import Blocking, ResourceKind, Unwanted
 from calotype.capture.devices import DEVICES
 from calotype.capture.emulation import Emulation, Geolocation, MediaType
 from calotype.capture.errors import InvalidRequest
@@ -123,18 +123,25 @@ def test_what_is_blocked_is_the_same_in_any_order():
     assert one.block == Blocking(requests=("a*", "b*"), resources=(ResourceKind.FONT, ResourceKind.MEDIA))
 
 
-def test_what_cannot_be_blocked_yet_is_told_as_ignored():
-    wanted = {"ads": True, "trackers": True, "cookie_banners": True, "chat_widgets": True}
+def test_what_lists_know_is_blocked_when_asked_and_each_kind_makes_another_picture():
+    asked = [negative(block={kind.value: True}) for kind in Unwanted]
 
-    assert parse_capture({"url": URL, "block": wanted}).unknown == [
-        f"block.{name}" for name in sorted(wanted)
-    ]
+    assert [one.block for one in asked] == [Blocking(unwanted=(kind,)) for kind in Unwanted]
+    assert len({negative_hash(one) for one in [*asked, negative()]}) == 5
+    assert negative(block={kind.value: False for kind in Unwanted}) == negative()
+    assert parse_capture({"url": URL, "block": {"ads": True}}).unknown == []
+
+
+def test_what_is_not_blocked_is_not_in_a_key():
+    assert b"unwanted" not in canonical(negative(block={"requests": ["a*"]}))
 
 
 @pytest.mark.parametrize(
     ("given", "field"),
     [
         ({"resources": ["fonts"]}, "block.resources"),
+        ({"ads": "yes"}, "block.ads"),
+        ({"chat_widgets": 1}, "block.chat_widgets"),
         ({"requests": [""]}, "block.requests"),
         ({"requests": ["x" * 2049]}, "block.requests"),
         ({"requests": "a*"}, "block.requests"),

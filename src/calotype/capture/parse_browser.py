@@ -8,7 +8,7 @@ from functools import cache
 
 import ada_url
 
-from calotype.capture.blocking import Blocking, ResourceKind
+from calotype.capture.blocking import Blocking, ResourceKind, Unwanted
 from calotype.capture.emulation import Emulation, Geolocation, MediaType
 from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.fields import Fields, shown
@@ -84,10 +84,7 @@ def _geolocation(group: Fields) -> Geolocation | None:
 
 
 def parse_block(group: Fields) -> Blocking:
-    """Return the `block` group. Raises InvalidRequest.
-
-    Of ads, trackers, cookie_banners and chat_widgets nothing is known yet, so that they are told as ignored.
-    """
+    """Return the `block` group. Raises InvalidRequest."""
     kinds = [kind.value for kind in ResourceKind]
     resources = group.texts("resources", len(kinds) * 2) or []
     for resource in resources:
@@ -101,6 +98,7 @@ def parse_block(group: Fields) -> Blocking:
     return Blocking(
         requests=requests,
         resources=tuple(ResourceKind(resource) for resource in resources),
+        unwanted=tuple(kind for kind in Unwanted if group.boolean(kind.value, default=False)),
     )
 
 

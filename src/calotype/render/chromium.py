@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final, Self, assert_never
@@ -21,10 +22,13 @@ from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render import inspect, wait
 from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
+from calotype.render.consent import open_consent
 from calotype.render.develop import MARK
 from calotype.render.emulate import emulate, set_cookies
+from calotype.render.filters import Filter, Filters
 from calotype.render.find import find_browser
 from calotype.render.frames import Frames
+from calotype.render.hiding import Hider
 from calotype.render.hosts import limited_host
 from calotype.render.intercept import Interception
 from calotype.render.page import Page, PageMoved, without_credentials
@@ -70,10 +74,12 @@ class ChromiumRenderer:
         launcher = Launcher(find_browser(settings.binary), settings)
         self._pool = BrowserPool(settings, launcher, proxy)
         self._is_own = proxy.is_own
+        self._filters = Filters(settings.block_lists, settings.filter_cache)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._pool)
+        self._stack.push_async_callback(self._filters.close)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,20 +95,24 @@ class ChromiumRenderer:
             progress = _Progress()
             try:
                 async with asyncio.timeout(deadline.remaining_s()):
-                    capture = await _try_twice(slot, request, deadline, progress)
+                    progress.step = "reading filter lists"
+                    filters = await self._filters.ready(request.negative.block)
+                    capture = await _try_twice(slot, request, filters, deadline, progress)
                     return replace(capture, queue_ms=queue_ms)
             except (TimeoutError, CallTimeout) as exc:
                 raise RenderTimeout(progress.step, deadline.budget_ms) from exc
 
 
-async def _try_twice(slot: Slot, request: CaptureRequest, deadline: Deadline, progress: _Progress) -> Capture:
+async def _try_twice(
+    slot: Slot, request: CaptureRequest, filters: Sequence[Filter], deadline: Deadline, progress: _Progress
+) -> Capture:
     """Capture in a fresh tab, and once more in another if the first one, or its browser, dies."""
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         try:
             progress.step = "opening a page in the browser"
             tab = await slot.open_tab()
-            picture, verdict = await _capture(tab, slot.exit, request, deadline, progress)
+            picture, verdict = await _capture(tab, slot.exit, request, filters, deadline, progress)
             return Capture(
                 image=picture.image,
                 format=request.output.format,
@@ -123,32 +133,43 @@ async def _try_twice(slot: Slot, request: CaptureRequest, deadline: Deadline, pr
 
 
 async def _capture(
-    tab: Tab, way_out: EgressExit, request: CaptureRequest, deadline: Deadline, progress: _Progress
+    tab: Tab,
+    way_out: EgressExit,
+    request: CaptureRequest,
+    filters: Sequence[Filter],
+    deadline: Deadline,
+    progress: _Progress,
 ) -> tuple[Picture, Verdict]:
     """Load the page, bring it to rest, take its picture, and say what it was."""
     negative = request.negative
     page = Page(tab.session, tab.target_id)
     remaining_s = deadline.remaining_s()
     url = negative.target.url if isinstance(negative.target, PageUrl) else negative.target.base_url
-    interception = Interception(negative, url, page.frame_id)
-    seeded = Seeded(negative, remaining_s)
-    frames = Frames(negative, interception, seeded, page.traffic, remaining_s)
+    interception = Interception(negative, url, page.frame_id, filters)
+    seeded, consent = Seeded(negative, remaining_s), open_consent(negative, page.frame_id)
+    frames = Frames(negative, interception, seeded, page.traffic, remaining_s, consent)
+    hider = Hider(page, frames, filters, interception, consent)
     preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s), frames.follow(tab.session)]
     if interception.is_needed:
         preparing.append(interception.begin(tab.session, remaining_s))
     if seeded.is_needed:
         preparing.append(seeded.adopt(tab.session, "page"))
+    if consent is not None:
+        preparing.append(consent.begin(tab.session, remaining_s))
     await asyncio.gather(*preparing, set_cookies(tab, negative, url, remaining_s))
     try:
-        return await _picture(page, interception, seeded, way_out, request, deadline, progress)
+        return await _picture(page, interception, seeded, hider, way_out, request, deadline, progress)
     finally:
         await frames.close()
+        if consent is not None:
+            await consent.close()
 
 
 async def _picture(
     page: Page,
     interception: Interception,
     seeded: Seeded,
+    hider: Hider,
     way_out: EgressExit,
     request: CaptureRequest,
     deadline: Deadline,
@@ -167,7 +188,7 @@ async def _picture(
     click = Click(negative.page.click)
     for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            rest = await _bring_to_rest(page, seeded, way_out, request, deadline, progress, click)
+            rest = await _bring_to_rest(page, seeded, hider, way_out, request, deadline, progress, click)
             progress.step = "taking the picture"
             verdict = await _judge(page, negative, rest, deadline)
             picture = await _print(page, seeded, request, deadline)
@@ -194,6 +215,7 @@ async def _print(page: Page, seeded: Seeded, request: CaptureRequest, deadline: 
 async def _bring_to_rest(
     page: Page,
     seeded: Seeded,
+    hider: Hider,
     way_out: EgressExit,
     request: CaptureRequest,
     deadline: Deadline,
@@ -206,6 +228,9 @@ async def _bring_to_rest(
     idle = await wait.loaded(page, asked.until, way_out, deadline)
     wait.check_reached(page, way_out)
     document, wanted = page.loader_id, request.negative.page
+    progress.step = "leaving out what is blocked"
+    await hider.decline()
+    await hider.hide(deadline)
     if wanted != Retouch():
         progress.step = "changing the page as asked"
         await seeded.until_there(page, wanted.click)
@@ -231,6 +256,7 @@ async def _bring_to_rest(
         progress.step = f"waiting for the element {wanted.scroll_to!r} to appear"
         await scroll_to(page, wanted.scroll_to, deadline)
     progress.step = "waiting for fonts and images"
+    await hider.hide(deadline)
     network = idle and asked.until is not WaitUntil.DOM_CONTENT_LOADED
     rest = await settled(page, area, deadline, freeze=request.negative.freeze, network=network)
     await seeded.rest(page)

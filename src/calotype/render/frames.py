@@ -12,6 +12,7 @@ import msgspec
 
 from calotype.capture.negative import Negative
 from calotype.render.cdp import CdpError, Session
+from calotype.render.consent import Consent
 from calotype.render.emulate import dressing
 from calotype.render.intercept import Interception
 from calotype.render.seeded import Seeded
@@ -43,9 +44,12 @@ class Frames:
         seeded: Seeded,
         traffic: Traffic,
         timeout_s: float,
+        consent: Consent | None = None,
     ) -> None:
         self._negative, self._interception, self._seeded = negative, interception, seeded
-        self._traffic, self._timeout_s = traffic, timeout_s
+        self._traffic, self._timeout_s, self._consent = traffic, timeout_s, consent
+        self.sessions: list[Session] = []
+        """The frames of other sites that there are, or were."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self, session: Session) -> None:
@@ -64,8 +68,11 @@ class Frames:
             if self._interception.is_needed and kind == "iframe":
                 calls.append(self._interception.begin(frame, self._timeout_s))
             if kind == "iframe":
+                self.sessions.append(frame)
                 self._traffic.follow(frame)
                 calls.append(frame.call("Network.enable", _FRUGAL, self._timeout_s))
+                if self._consent is not None:
+                    calls.append(self._consent.begin(frame, self._timeout_s))
             if kind == "iframe" or self._seeded.is_needed:
                 calls.append(self.follow(frame))
             if self._seeded.is_needed and kind in ("iframe", "worker"):

@@ -7,7 +7,8 @@ proxy, which every request passes whatever is done here.
 from __future__ import annotations
 
 import base64
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +18,7 @@ from calotype.capture.negative import Negative
 from calotype.capture.network import BasicAuth, BearerAuth, Network
 from calotype.capture.wildcards import Wildcards, read_pattern
 from calotype.render.cdp import Session
+from calotype.render.filters import Filter
 
 _KINDS = {
     "Font": ResourceKind.FONT,
@@ -26,6 +28,10 @@ _KINDS = {
     "Stylesheet": ResourceKind.STYLESHEET,
 }
 """The protocol's Network.ResourceType -> what can be left out."""
+MAX_LEFT_OUT: Final = 500
+"""Addresses of what lists kept out that are remembered, so that the places left empty are closed."""
+_SEEN: Final = frozenset({"Image", "Document", "Media"})
+"""Kinds that would leave an empty place."""
 _EVERYTHING = {"patterns": [{"urlPattern": "*", "requestStage": "Request"}]}
 
 
@@ -58,8 +64,14 @@ def same_site(url: str, target: str) -> bool:
 class Interception:
     """What is done with the requests of one capture, in whichever of its frames."""
 
-    def __init__(self, negative: Negative, target: str | None, main_frame: str) -> None:
+    def __init__(
+        self, negative: Negative, target: str | None, main_frame: str, filters: Sequence[Filter] = ()
+    ) -> None:
         self._blocking, self._target, self._main_frame = negative.block, target, main_frame
+        self._filters = filters
+        self._page = target or "about:blank"
+        self.left_out: set[str] = set()
+        """Pictures and frames that a filter kept out; the oldest MAX_LEFT_OUT."""
         self._patterns = [Wildcards(read_pattern(glob, "block.requests")) for glob in negative.block.requests]
         self._headers = _own_headers(negative.network)
         self._body: str | None = None
@@ -80,6 +92,9 @@ class Interception:
 
     def _answer(self, session: Session, paused: _Paused) -> None:
         is_document = paused.resource_type == "Document" and paused.frame_id == self._main_frame
+        if is_document:
+            # Whose page it is decides what is a third party; it is never blocked itself.
+            self._page = paused.request.url
         if is_document and self._body is not None:
             session.post("Fetch.fulfillRequest", _fulfilled(paused.request_id, self._body))
             self._body = None
@@ -91,7 +106,13 @@ class Interception:
 
     def _is_blocked(self, paused: _Paused) -> bool:
         kind, url = _KINDS.get(paused.resource_type), paused.request.url
-        return kind in self._blocking.resources or any(glob.matches(url) for glob in self._patterns)
+        if kind in self._blocking.resources or any(glob.matches(url) for glob in self._patterns):
+            return True
+        if not any(filter_.blocks(url, self._page, paused.resource_type) for filter_ in self._filters):
+            return False
+        if paused.resource_type in _SEEN and len(self.left_out) < MAX_LEFT_OUT:
+            self.left_out.add(url)
+        return True
 
     def _added(self, paused: _Paused) -> dict[str, Any]:
         if self._target is None or not self._headers or not same_site(paused.request.url, self._target):

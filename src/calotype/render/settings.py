@@ -54,6 +54,10 @@ class BrowserSettings:
     """Memory at which one process of a page is ended (CALOTYPE_PAGE_MAX_MEMORY)."""
     drain_timeout_s: float = 130.0
     """For a browser that has been replaced to finish its captures: longer than any of them may take."""
+    block_lists: Path | None = None
+    """The operator's own filter lists (CALOTYPE_BLOCK_LISTS), in a folder for each kind."""
+    filter_cache: Path | None = None
+    """Where filters are kept that were built from lists; each start builds them anew when None."""
     profile_root: Path | None = None
     """Where temporary profiles live; the system's folder for temporary files when None."""
 
