@@ -156,11 +156,12 @@ def say(line: str) -> None:
     print(f"setup: {line}", flush=True)
 
 
-def run(what: str, *argv: str) -> None:
-    """Run argv and keep its output for the case that it fails; raises StepFailed."""
+def run(what: str, *argv: str, folder: Path | None = None) -> None:
+    """Run argv, in folder, and keep its output for the case that it fails; raises StepFailed."""
     try:
         done = subprocess.run(
             argv,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provision import environment, machine
+from provision import environment, lists, machine
 from provision.environment import Stamp, run, say
 from provision.faults import StepFailed, diagnose
 from provision.needs import Machine, Need, commands, missing, refresh, remedy
@@ -57,6 +57,7 @@ def _set_up(*, dev: bool, wheel: bool, ci: bool) -> int:
     todo = environment.work(stamp, aim, usable=environment.usable(venv))
     if todo:
         stamp = environment.bring_about(todo, aim, stamp, venv)
+    fetched, tried = _add_lists(venv, tried)
     noted = replace(stamp, browser=starts.seen, tried=tried)
     if noted != stamp:
         noted.write(venv)
@@ -65,9 +66,9 @@ def _set_up(*, dev: bool, wheel: bool, ci: bool) -> int:
         say(f"{'MISSING' if need.required else 'warning'}: {need.what}; {need.without}")
     if needs:
         say(f"to mend it: {_remedy(needs)}")
-    if any(need.required for need in needs):
+    if any(need.required for need in needs) or (ci and not lists.are_there(venv)):
         return 1
-    if not todo and not needs:
+    if not todo and not needs and not fetched:
         say("nothing to do")
     return 0
 
@@ -103,6 +104,33 @@ def _add_packages(
         needs = missing(here, dev=dev, ci=ci)
         tried = {need.name: today for need in needs if not need.required}
     return here, needs, tried
+
+
+def _add_lists(venv: Path, tried: dict[str, str]) -> tuple[bool, dict[str, str]]:
+    """Fetch filter lists, unless there are fresh ones or it failed today; return whether it was tried."""
+    today = datetime.now(UTC).date().isoformat()
+    if lists.are_fresh(venv) or tried.get("lists") == today:
+        return False, tried
+    say(f"fetching lists of ads and trackers from the package {lists.PACKAGE}, which is not installed")
+    try:
+        _fetch_lists(venv)
+    except (StepFailed, OSError) as failure:
+        kept = "those that are there stay" if lists.are_there(venv) else "the short built-in ones are used"
+        say(f"warning: {failure}; {kept} (see docs/blocking.md)")
+        return True, {**tried, "lists": today}
+    return True, {need: day for need, day in tried.items() if need != "lists"}
+
+
+def _fetch_lists(venv: Path) -> None:
+    try:
+        lists.fetch(venv)
+    except StepFailed:
+        update = refresh(machine.means(()))
+        if update is None:
+            raise
+        # On a fresh machine apt knows of no package at all.
+        run(update.purpose, *update.argv)
+        lists.fetch(venv)
 
 
 def _remedy(needs: Sequence[Need]) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from calotype.capture.blocking import Unwanted
 from calotype.render.find import find_browser
+from calotype.render.lists import SET_UP, Origin, find_lists
+from provision import lists
 from provision.environment import DEV_LOCK, RUNTIME_LOCK, Stamp, Wanted, Work, work
 from provision.faults import diagnose
 from provision.machine import browsers
@@ -400,3 +405,50 @@ runpy.run_path("scripts/setup.py", run_name="__main__")
     assert told.returncode == 1
     assert "is Python 3.9.2; Calotype needs 3.11 or newer" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+# Filter lists
+
+
+def a_package(root):
+    """What Debian's package holds, as far as it is wanted."""
+    for names in lists._LISTS.values():
+        for name in names:
+            path = root / lists._ASSETS / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"! {name}")
+            os.utime(path, (1, 1))
+    licence = root / lists._COPYRIGHT
+    licence.parent.mkdir(parents=True)
+    licence.write_text("GPL-3+")
+    return root
+
+
+def test_lists_are_unpacked_where_the_server_looks(tmp_path):
+    assert (lists.are_there(tmp_path), lists.are_fresh(tmp_path)) == (False, False)
+    lists.unpack(a_package(tmp_path / "package"), tmp_path)
+    found = find_lists(Unwanted.ADS, None, tmp_path / lists.FOLDER)
+
+    assert Path(sys.prefix, lists.FOLDER) == SET_UP
+    assert (lists.are_there(tmp_path), lists.are_fresh(tmp_path)) == (True, True)
+    assert [file.name for file in found.files] == sorted(Path(name).name for name in lists._LISTS["ads"])
+    assert found.newest.year == 1970, "a list is as old as it was in the package"
+    assert find_lists(Unwanted.TRACKERS, None, tmp_path / lists.FOLDER).origin is Origin.SET_UP
+
+
+def test_lists_that_are_there_stay_when_a_package_lacks_one(tmp_path):
+    package = a_package(tmp_path / "package")
+    lists.unpack(package, tmp_path)
+    (package / lists._ASSETS / "ublock" / "privacy.min.txt").unlink()
+    with pytest.raises(FileNotFoundError):
+        lists.unpack(package, tmp_path)
+
+    assert (tmp_path / lists.FOLDER / "trackers" / "privacy.min.txt").exists()
+
+
+def test_lists_are_fetched_again_after_a_week(tmp_path):
+    lists.unpack(a_package(tmp_path / "package"), tmp_path)
+    old = time.time() - lists.FRESH_S - 60
+    os.utime(tmp_path / lists.FOLDER / lists.MARK, (old, old))
+
+    assert (lists.are_there(tmp_path), lists.are_fresh(tmp_path)) == (True, False)
