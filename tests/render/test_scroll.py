@@ -171,3 +171,20 @@ class TestWithoutEnd:
         capture = await take(renderer, site.url("/growing"), area=FULL_PAGE, budget_ms=6_000)
 
         assert capture.verdict.cut is not None
+
+
+async def test_a_page_that_heeds_only_the_first_thing_it_is_told_grows_all_the_same(renderer, site):
+    rows = "<div style='height:200px;border-bottom:1px solid'></div>" * 4
+    site.serve(
+        "/heedless",
+        f"""{HEAD}<main>{rows}</main><p id=end style='height:1px;margin:0'></p><script>
+        const main = document.querySelector('main');
+        new IntersectionObserver(seen => {{ if (seen[0].isIntersecting)
+          for (let i = 0; i < 4; i++) main.append(main.children[i].cloneNode(true)); }},
+          {{rootMargin: '200px'}}).observe(document.getElementById('end'));
+        </script>""",
+    )
+    area = replace(FULL_PAGE, max_height_px=2400)
+
+    for _ in range(3):
+        assert picture(await take(renderer, site.url("/heedless"), area=area)).height == 2400

@@ -25,6 +25,9 @@ STEP: Final = 0.75
 _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
   const over = performance.now() + leftMs;
   const frame = () => new Promise(drawn => requestAnimationFrame(drawn));
+  // Observers are told after the frame, in a task of their own. Steps that they are told of together look
+  // like one to a page that heeds only the first of them, as many do.
+  const told = () => new Promise(later => setTimeout(later, 4));
   const page = document.scrollingElement || Reflect.get(Document.prototype, "documentElement", document);
   const isPage = scroller => scroller === page;
   const view = scroller => isPage(scroller) ? innerHeight : scroller.clientHeight;
@@ -93,7 +96,7 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
       scroller.last = last;
       if (scroller.top >= bottom - 1) {{
         // What is seen there may make the page longer still, a frame later.
-        await frame(); await frame();
+        await frame(); await told(); await frame(); await told();
         if (reach(element, state.target)[1] > last + 1) continue;
         break;
       }}
@@ -104,6 +107,7 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
       changes = 0;
       go(element, scroller.top);
       await frame();
+      await told();
       if (changed()) {{ scroller.busy = true; await calm(); }}
     }}
     if (cut) break;
