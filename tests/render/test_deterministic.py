@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400
 
 ALL = "/all-on-one-page"
 PATHS = list(moving.pages(""))
-LOOKS, BROWSERS = 8, 2
+LOOKS, BROWSERS = 4, 2
 SIZE = {"width": 640, "height": 1000}
 
 
