@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test lint format bench bench-cache bench-capture nightly coverage lock python
+.PHONY: help setup setup-dev serve test lint format bench bench-cache bench-capture docs nightly coverage lock python
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-cache: setup-dev ## an index of ENTRIES (1000000), kept in BENCH_FOLDER if
 
 bench-capture: setup-dev ## captures beside other tools, which are installed into a throw-away folder
 	@$(BIN)/python -m benchmarks peers $(ARGS)
+
+docs: setup-dev ## the pictures of the guide, taken anew where they no longer show what they did
+	@$(BIN)/python scripts/docs_pictures.py
 
 nightly: setup-dev ## seeded slices of the long proofs, for NIGHTLY_MINUTES (60)
 	@NIGHTLY_MINUTES=$(NIGHTLY_MINUTES) $(BIN)/python -m pytest -m nightly --timeout 0 $(ARGS)
