@@ -33,7 +33,7 @@ class Origin(StrEnum):
 
     OWN = "the operator's own"
     SET_UP = "unpacked by set-up"
-    BUILT_IN = "built in, and short"
+    BUILT_IN = "built in"
 
 
 @dataclass(frozen=True, slots=True)

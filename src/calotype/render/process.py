@@ -173,8 +173,11 @@ class Launcher:
 class BrowserProcess:
     """One running browser."""
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, profile: Profile) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], connection: Connection, profile: Profile, jail: _Jail
+    ) -> None:
         self.connection = connection
+        self.user, self.sandboxed = jail.user, jail.sandbox
         self._process = process
         self._profile = profile
         self._stderr = _Tail()
@@ -209,7 +212,7 @@ class BrowserProcess:
         finally:
             for fd in (browser_reads, browser_writes, stderr_writes):
                 os.close(fd)
-        browser = cls(process, Connection(), profile)
+        browser = cls(process, Connection(), profile, jail)
         try:
             await browser.connection.open(we_read, we_write)
             await browser._stderr.drain(stderr_reads)
@@ -344,7 +347,7 @@ def _command(binary: Path, profile: Path, jail: _Jail) -> list[str]:
     flags = [*FLAGS, f"--user-data-dir={profile}"]
     if not jail.sandbox:
         flags.append("--no-sandbox")
-    if _shared_memory_bytes() < SMALL_SHM_BYTES:
+    if shared_memory_bytes() < SMALL_SHM_BYTES:
         flags.append("--disable-dev-shm-usage")
     return ["/bin/sh", "-c", _BEGIN, "sh", str(binary), *flags]
 
@@ -355,7 +358,8 @@ def _environment(profile: Path) -> dict[str, str]:
     return {**passed_on, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
 
 
-def _shared_memory_bytes() -> int:
+def shared_memory_bytes() -> int:
+    """Return how much memory processes may share here, as far as browsers ask for it."""
     try:
         shm = os.statvfs("/dev/shm")  # noqa: S108 - where Chromium puts it, not where we do
     except OSError:
