@@ -178,7 +178,7 @@ def test_credentials_in_a_url_reach_the_page_and_nothing_else(server, site):
 def test_a_client_that_hangs_up_stops_its_render_unless_others_wait_for_it(server, site):
     url = site.url("/held/patience")
     with pytest.raises(httpx.ReadTimeout):
-        server.client.post("/v1/screenshot", json={"url": url}, timeout=1.5)
+        server.client.post("/v1/screenshot", json={"url": url}, timeout=4)
     with ThreadPoolExecutor(2) as pool:
         patient = pool.submit(server.shot, url)
         assert until(lambda: site.visits["/held/patience"] == 2), (
