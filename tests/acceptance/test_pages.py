@@ -176,6 +176,7 @@ def test_credentials_in_a_url_reach_the_page_and_nothing_else(server, site):
 
 
 def test_a_client_that_hangs_up_stops_its_render_unless_others_wait_for_it(server, site):
+    server.shot(site.url("/home"))  # So that the browser is there.
     url = site.url("/held/patience")
     with pytest.raises(httpx.ReadTimeout):
         server.client.post("/v1/screenshot", json={"url": url}, timeout=4)
