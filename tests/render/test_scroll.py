@@ -36,7 +36,7 @@ class TestLazyLoading:
         site.serve("/lazily", lazily(kind))
         capture = await take(renderer, site.url("/lazily"), area=FULL_PAGE)
 
-        assert box_of(picture(capture), GREEN) == (0, 3100, 800, 3300)
+        assert box_of(picture(capture), GREEN) == (0, 2900, 800, 3100)
         assert capture.verdict.settled_by is SettledBy.QUIET
         assert (capture.verdict.cut, capture.verdict.unfinished_images) == (None, 0)
 
@@ -75,7 +75,7 @@ class TestLazyLoading:
         capture = await take(renderer, site.url("/shell"), area=area)
 
         assert site.visits["/image"] == 1
-        assert capture.verdict.title == f"{2 * 3100 + 200 - 540} 0"
+        assert capture.verdict.title == f"{2 * 2900 + 200 - 540} 0"
 
 
 class TestBackAtTheTop:
@@ -96,7 +96,7 @@ class TestBackAtTheTop:
         site.serve("/smooth", f"<style>html{{scroll-behavior:smooth}}</style>{lazily('observer')}")
         image = picture(await take(renderer, site.url("/smooth"), area=FULL_PAGE))
 
-        assert box_of(image, GREEN) == (0, 3100, 800, 3300)
+        assert box_of(image, GREEN) == (0, 2900, 800, 3100)
 
     async def test_what_was_to_be_scrolled_to_is_where_it_was_wanted(self, renderer, site):
         site.serve(
@@ -121,7 +121,7 @@ class TestWithoutEnd:
         assert capture.verdict.cut is None
 
     async def test_one_that_grows_after_a_while_of_its_own_is_too(self, renderer, site):
-        tells = "new Promise(later => { main.title = parts; setTimeout(later, 60) })"
+        tells = "new Promise(later => { main.title = parts; setTimeout(later, 170) })"
         site.serve("/growing", growing(4, tells))
         capture = await take(renderer, site.url("/growing"), area=FULL_PAGE)
 
@@ -145,6 +145,22 @@ class TestWithoutEnd:
 
         assert capture.verdict.cut is Cut.TIME
         assert 1400 < capture.height_px < 1400 + 20 * 700
+
+    async def test_one_that_takes_long_to_scroll_through_is_pictured_whole_all_the_same(
+        self, renderer, site, monkeypatch
+    ):
+        monkeypatch.setattr(scroll, "PATIENCE_S", 0.1)
+        capture = await take(renderer, site.url("/tall?height=20000"), area=FULL_PAGE, width_px=100)
+
+        assert (capture.height_px, capture.verdict.cut) == (20_000, Cut.TIME)
+
+    async def test_one_that_moves_by_itself_is_not_waited_for_at_every_step(self, renderer, site):
+        move = "document.body.dataset.n = ++n; requestAnimationFrame(go)"
+        script = f"let n = 0; const go = () => {{ {move} }}; go()"
+        site.serve("/moving", f"{HEAD}<div style='height:12000px'></div><script>{script}</script>")
+        capture = await take(renderer, site.url("/moving"), area=FULL_PAGE, width_px=100, budget_ms=60_000)
+
+        assert (capture.height_px, capture.verdict.cut) == (12_000, None)
 
     async def test_one_that_never_ends_is_cut_at_a_height(self, renderer, site):
         site.serve("/growing", growing(9999))

@@ -39,7 +39,7 @@ LOADERS = {
 }
 
 
-def lazily(kind: str, above_px: int = 3100) -> str:
+def lazily(kind: str, above_px: int = 2900) -> str:
     """Return a page with an image that loads, by LOADERS[kind], when it is scrolled to; red until then."""
     source = f"loading=lazy src='{SOURCE}'" if kind == "attribute" else f"data-src='{SOURCE}'"
     image = f"<img id=late width=800 height=200 style='display:block;background:#ff0000' {source}>"

@@ -19,6 +19,9 @@ MAX_STEPS: Final = 40
 """Beyond the height that a page had at first; what it had then is scrolled through whatever it takes."""
 PATIENCE_S: Final = 8.0
 """How long a page may be scrolled through, at most; and no longer than two fifths of what is left."""
+MAX_CALMS: Final = 5
+"""Times that a page which changes is given to come to rest. One that never does moves by itself, whether it
+is scrolled or not, and is not waited for again."""
 STEP: Final = 0.75
 """Of what is in view: what a quarter of a screen holds is once seen whole, whatever lies on an edge."""
 
@@ -48,11 +51,12 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
   observer.observe(document, {{subtree: true, childList: true, characterData: true, attributes: true}});
   const changed = () => {{ changes += observer.takeRecords().length; return changes > 0; }};
   const calm = async () => {{
-    for (let left = 5; left > 0; left -= 1) {{
+    for (let left = {MAX_CALMS}; left > 0; left -= 1) {{
       changes = 0;
       await new Promise(later => setTimeout(later, {CALM_MS}));
       if (!changed() || performance.now() > over) return;
     }}
+    state.restless = true;
   }};
 
   const begin = () => {{
@@ -87,7 +91,6 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
   state.steps ||= 0;
   if (again) await calm();
   let cut = null, grew = false;
-  const before = changes;
   for (const scroller of state.scrollers) {{
     const {{element}} = scroller;
     for (;;) {{
@@ -108,13 +111,13 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
       go(element, scroller.top);
       await frame();
       await told();
-      if (changed()) {{ scroller.busy = true; await calm(); }}
+      if (changed() && !state.restless) {{ scroller.busy = true; await calm(); }}
     }}
     if (cut) break;
   }}
   observer.disconnect();
   const busy = state.scrollers.some(scroller => scroller.busy);
-  const done = cut || leftMs <= 0 || !(grew || busy);
+  const done = cut || leftMs <= 0 || !(grew || (busy && !again && !state.restless));
   for (const scroller of state.scrollers) scroller.busy = false;
   if (done) home();
   return {{cut, home: Boolean(done)}};
