@@ -9,7 +9,7 @@ from calotype.capture.output import Area, AreaKind, Clip
 from calotype.capture.parse import parse_capture
 from calotype.capture.verdict import SettledBy
 from calotype.clock import Deadline
-from calotype.render import settle, wait
+from calotype.render import process, settle, wait
 from calotype.render.cdp import Session
 from tests.render.asking import FULL_PAGE, GREEN, RED, an_element, picture, share_of, take
 from tests.site.unrest import IMAGE, SHOWN
@@ -90,12 +90,15 @@ class TestWhatHasNoEnd:
         assert capture.verdict.settled_by is SettledBy.NETWORK
         assert capture.render_ms < 20_000, "well before patience ended"
 
-    async def test_elements_that_move_for_ever_are_pictured_as_they_are(self, renderer, served):
+    async def test_elements_that_move_for_ever_are_pictured_as_they_are(self, renderer, served, monkeypatch):
         go = "document.body.style.paddingTop = ++n % 9 + 'px'; requestAnimationFrame(go)"
         move = f"let n = 0; const go = () => {{ {go} }}; go()"
-        capture = await take(renderer, served(f"document.body.bgColor = '#00ff00'; {move}"))
+        monkeypatch.setattr(settle, "PATIENCE_S", 60)
+        url = served(f"document.body.bgColor = '#00ff00'; {move}")
+        capture = await take(renderer, url, budget_ms=60_000)
 
         assert capture.verdict.settled_by is SettledBy.PAINT
+        assert capture.render_ms < 20_000, "well before patience ended"
         assert share_of(picture(capture), GREEN) == 1
 
     async def test_a_network_that_never_falls_idle_ends_in_a_picture_that_says_so(
@@ -158,7 +161,11 @@ class TestWhatIsStillToCome:
 
         assert (await take(renderer, served(load))).verdict.settled_by is SettledBy.FONTS
 
-    async def test_a_frame_of_another_site_counts_as_well(self, a_renderer, site):
+    @pytest.mark.parametrize(
+        "flags", [(), ("--site-per-process",)], ids=["same process", "process of its own"]
+    )
+    async def test_a_frame_of_another_site_counts_as_well(self, a_renderer, site, monkeypatch, flags):
+        monkeypatch.setattr(process, "FLAGS", (*process.FLAGS, *flags))
         green = "document.body.bgColor = '#00ff00'"
         site.serve(
             "/inner",
