@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from calotype.capture.errand import MACHINES_OWN
 from calotype.capture.negative import WaitUntil
 from calotype.capture.output import Area, AreaKind, Clip
 from calotype.capture.parse import parse_capture
 from calotype.capture.verdict import SettledBy
 from calotype.clock import Deadline
 from calotype.render import process, settle, wait
-from calotype.render.cdp import Session
+from calotype.render.cdp import CallRefused, Session
+from calotype.render.page import Page
 from tests.render.asking import FULL_PAGE, GREEN, RED, an_element, picture, share_of, take
 from tests.site.unrest import IMAGE, SHOWN
 
@@ -43,6 +45,15 @@ async def test_another_document_gets_a_world_of_its_own(renderer, site, called):
 
     assert capture.verdict.title == "Reload 2"
     assert called.count("Page.createIsolatedWorld") == 2
+
+
+async def test_a_fault_in_one_of_our_functions_says_what_it_is(renderer):
+    async with renderer._pool.slot(Deadline.after(20_000), MACHINES_OWN, None) as slot:
+        tab = await slot.open_tab()
+        page = Page(tab.session, tab.target_id)
+
+        with pytest.raises(CallRefused, match="our script: Error: of ours"):
+            await page.run("() => { throw new Error('of ours') }", [], 5, str)
 
 
 async def test_a_page_at_rest_costs_one_look(renderer, site, called):

@@ -120,6 +120,12 @@ class _Exception(msgspec.Struct, frozen=True):
     text: str = ""
     exception: _Thrown = _Thrown()
 
+    @property
+    def told(self) -> str:
+        """What was thrown, on one line."""
+        told = self.exception.description or bytes(self.exception.value).decode(errors="replace")
+        return told.partition("\n")[0][:MAX_MESSAGE]
+
 
 class _Evaluated(msgspec.Struct, frozen=True, rename="camel"):
     exception_details: _Exception | None = None
@@ -127,7 +133,7 @@ class _Evaluated(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Outcome(msgspec.Struct, frozen=True, rename="camel"):
     result: _Value
-    exception_details: msgspec.Raw | None = None
+    exception_details: _Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +300,7 @@ class Page:
         except CallRefused as exc:
             raise PageMoved(str(exc)) from exc
         if done.exception_details is not None:
-            thrown = done.exception_details.exception
-            told = thrown.description or bytes(thrown.value).decode(errors="replace")
-            raise ScriptFailed(told.partition("\n")[0][:MAX_MESSAGE])
+            raise ScriptFailed(done.exception_details.told)
 
     async def run(self, function: str, arguments: list[Any], timeout_s: float, reply: type[T]) -> T:
         """Run a JavaScript function in the document and return what it, or its promise, gives.
@@ -313,7 +317,7 @@ class Page:
             self._world = None
             raise PageMoved(str(exc)) from exc
         if outcome.exception_details is not None:
-            raise CallRefused("our script", bytes(outcome.exception_details)[:500].decode(errors="replace"))
+            raise CallRefused("our script", outcome.exception_details.told)
         return msgspec.json.decode(outcome.result.value, type=reply)
 
     async def _run(self, function: str, arguments: list[Any], timeout_s: float) -> _Outcome:
