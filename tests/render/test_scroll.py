@@ -204,3 +204,11 @@ async def test_a_page_that_heeds_only_the_first_thing_it_is_told_grows_all_the_s
 
     for _ in range(3):
         assert picture(await take(renderer, site.url("/heedless"), area=area)).height == 2400
+
+
+async def test_a_page_that_leaves_while_its_end_is_waited_for_is_followed(renderer, site):
+    leave = "fetch('/held/answer'); setTimeout(() => location = '/counter', 300)"
+    script = f"onscroll = () => {{ onscroll = null; {leave} }}"
+    site.serve("/leaving", f"{HEAD}<div style='height:1500px'></div><script>{script}</script>")
+
+    assert (await take(renderer, site.url("/leaving"), area=FULL_PAGE)).verdict.title == "Visit 1"

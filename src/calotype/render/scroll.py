@@ -85,7 +85,8 @@ _SCROLL_JS: Final = f"""async (area, maxSteps, leftMs, again) => {{
     const box = target.getBoundingClientRect(), top = box.top - edge + element.scrollTop;
     return [Math.max(0, top), Math.min(top + box.height, element.scrollHeight, top + area.maxHeight)];
   }};
-  if (!again) globalThis.calotypeScroll = begin();
+  // Where another document has come meanwhile there is nothing to go on with.
+  if (!again || !globalThis.calotypeScroll) globalThis.calotypeScroll = begin();
   const state = globalThis.calotypeScroll;
   const home = () => {{ for (const {{element, home}} of state.scrollers) go(element, home); }};
   state.steps ||= 0;
