@@ -134,3 +134,25 @@ def test_lists_that_cannot_be_read_are_replaced_by_ours(tmp_path, caplog):
 
     assert "cannot be read" in caplog.text
     assert filter_.blocks("https://ad.doubleclick.net/x", PAGE, "Script")
+
+
+async def test_a_list_in_another_encoding_blocks_what_can_be_read_of_it(tmp_path):
+    own = a_folder(tmp_path, ads="")
+    (own / "ads" / "one.txt").write_bytes(b"! Anl\xe4sse\n||a.example^\n")
+
+    (filter_,) = await Filters(own, None).ready(Blocking(unwanted=(Unwanted.ADS,)))
+
+    assert filter_.blocks("https://a.example/x.js", PAGE, "Script")
+
+
+async def test_what_could_not_be_built_is_tried_again(tmp_path, monkeypatch):
+    own = a_folder(tmp_path, ads="||a.example^")
+    filters, wanted = Filters(own, None), Blocking(unwanted=(Unwanted.ADS,))
+    with monkeypatch.context() as broken:
+        broken.setattr("calotype.render.filters.build", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await filters.ready(wanted)
+
+    (filter_,) = await filters.ready(wanted)
+
+    assert filter_.blocks("https://a.example/x.js", PAGE, "Script")

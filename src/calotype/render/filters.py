@@ -6,6 +6,7 @@ The matching is adblock's, a binding of Brave's engine; nobody but this file kno
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import logging
 import os
@@ -115,9 +116,15 @@ class Filters:
         for kind in blocking.unwanted:
             if kind not in self._built:
                 work = asyncio.to_thread(load, kind, self._own_lists, self._cache)
-                self._built[kind] = asyncio.create_task(work, name=f"filter {kind.value}")
+                self._built[kind] = building = asyncio.create_task(work, name=f"filter {kind.value}")
+                building.add_done_callback(functools.partial(self._forget_if_failed, kind))
         # One caller leaving must not take the filter from the others.
         return tuple([await asyncio.shield(self._built[kind]) for kind in blocking.unwanted])
+
+    def _forget_if_failed(self, kind: Unwanted, building: asyncio.Task[ListFilter]) -> None:
+        # Its callers are told; the next one has it tried again, for the lists may have been mended.
+        if building.cancelled() or building.exception() is not None:
+            self._built.pop(kind, None)
 
     async def close(self) -> None:
         """Wait for those that are being built: a thread cannot be called back."""

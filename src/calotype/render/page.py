@@ -13,6 +13,18 @@ from urllib.parse import urlsplit
 import msgspec
 
 from calotype.render.cdp import CallRefused, CdpError, Session
+from calotype.render.events import (
+    InFrame,
+    Lifecycle,
+    LoadingEnded,
+    Navigated,
+    Renamed,
+    RequestSent,
+    Response,
+    ResponseReceived,
+    Scheduled,
+    Started,
+)
 from calotype.render.traffic import Traffic
 
 log = logging.getLogger("calotype.render")
@@ -35,72 +47,6 @@ class PageMoved(CdpError):
 
 class ScriptFailed(Exception):
     """A script of the caller's threw, or cannot be read; the message is the browser's."""
-
-
-class _Request(msgspec.Struct, frozen=True):
-    url: str
-
-
-class _RequestSent(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    loader_id: str
-    request: _Request
-    type: str = ""
-    frame_id: str = ""
-
-
-class _Response(msgspec.Struct, frozen=True):
-    status: int
-    headers: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _ResponseReceived(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    response: _Response
-    type: str = ""
-    frame_id: str = ""
-
-
-class _LoadingEnded(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    error_text: str = ""
-
-
-class _Lifecycle(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-    loader_id: str
-    name: str
-
-
-class _Frame(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
-    loader_id: str
-    url: str
-    unreachable_url: str = ""
-
-
-class _Navigated(msgspec.Struct, frozen=True):
-    frame: _Frame
-
-
-class _Scheduled(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-    delay: float
-
-
-class _Started(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-    loader_id: str
-    navigation_type: str = ""
-
-
-class _InFrame(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-
-
-class _Renamed(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-    url: str
 
 
 class _World(msgspec.Struct, frozen=True, rename="camel"):
@@ -180,7 +126,7 @@ class Page:
         self.unreachable_url = ""
         """The address that an error page stands for, if that is what the document is."""
         self._documents: deque[tuple[str, str]] = deque(maxlen=MAX_DOCUMENTS)
-        self._responses: dict[str, _Response] = {}
+        self._responses: dict[str, Response] = {}
         self._failures: dict[str, str] = {}
         self._milestones: set[str] = set()
         self._scheduled = False
@@ -195,17 +141,17 @@ class Page:
     async def listen(self, timeout_s: float) -> None:
         """Begin to follow what happens. To be called once, before anything does."""
         on = self.session.on
-        on("Network.requestWillBeSent", _RequestSent, self._request_sent)
-        on("Network.responseReceived", _ResponseReceived, self._response_received)
-        on("Network.loadingFinished", _LoadingEnded, self._loading_ended)
-        on("Network.loadingFailed", _LoadingEnded, self._loading_ended)
-        on("Page.lifecycleEvent", _Lifecycle, self._lifecycle)
-        on("Page.frameNavigated", _Navigated, self._navigated)
-        on("Page.navigatedWithinDocument", _Renamed, self._renamed)
-        on("Page.frameScheduledNavigation", _Scheduled, self._navigation_scheduled)
-        on("Page.frameClearedScheduledNavigation", _InFrame, self._schedule_cleared)
-        on("Page.frameStartedNavigating", _Started, self._navigation_started)
-        on("Page.frameStoppedLoading", _InFrame, self._stopped_loading)
+        on("Network.requestWillBeSent", RequestSent, self._request_sent)
+        on("Network.responseReceived", ResponseReceived, self._response_received)
+        on("Network.loadingFinished", LoadingEnded, self._loading_ended)
+        on("Network.loadingFailed", LoadingEnded, self._loading_ended)
+        on("Page.lifecycleEvent", Lifecycle, self._lifecycle)
+        on("Page.frameNavigated", Navigated, self._navigated)
+        on("Page.navigatedWithinDocument", Renamed, self._renamed)
+        on("Page.frameScheduledNavigation", Scheduled, self._navigation_scheduled)
+        on("Page.frameClearedScheduledNavigation", InFrame, self._schedule_cleared)
+        on("Page.frameStartedNavigating", Started, self._navigation_started)
+        on("Page.frameStoppedLoading", InFrame, self._stopped_loading)
         self.traffic.follow(self.session)
         self.session.on_gone(self._changed.set)
         # We read no bodies, so the browser need not keep them for us.
@@ -229,7 +175,7 @@ class Page:
     @property
     def headers(self) -> dict[str, str]:
         """What the document was answered with, names in lower case; empty if it came over something else."""
-        response = self._responses.get(self.loader_id, _Response(0))
+        response = self._responses.get(self.loader_id, Response())
         told = msgspec.json.decode(response.headers, type=dict[str, str])
         return {name.lower(): value for name, value in told.items()}
 
@@ -341,27 +287,27 @@ class Page:
             self._world = world.execution_context_id
         return world.execution_context_id
 
-    def _request_sent(self, event: _RequestSent) -> None:
+    def _request_sent(self, event: RequestSent) -> None:
         if event.frame_id != self.frame_id:
             return
         # A document's own request has the loader's id; a frame inside has another frame_id.
         if event.type == "Document":
             self._documents.append((event.loader_id, event.request.url))
 
-    def _response_received(self, event: _ResponseReceived) -> None:
+    def _response_received(self, event: ResponseReceived) -> None:
         if event.type == "Document" and event.frame_id == self.frame_id:
-            self._responses[event.request_id] = event.response
+            _remember(self._responses, event.request_id, event.response)
             self._changed.set()
 
-    def _loading_ended(self, event: _LoadingEnded) -> None:
+    def _loading_ended(self, event: LoadingEnded) -> None:
         if event.error_text and event.request_id in (self._navigating, self.loader_id):
-            self._failures[event.request_id] = event.error_text
+            _remember(self._failures, event.request_id, event.error_text)
             # A download or an empty answer leaves the old document where it is.
             if event.error_text == "net::ERR_ABORTED" and event.request_id == self._navigating:
                 self._navigating = ""
         self._changed.set()
 
-    def _lifecycle(self, event: _Lifecycle) -> None:
+    def _lifecycle(self, event: Lifecycle) -> None:
         if event.frame_id != self.frame_id:
             return
         if event.name == "init":
@@ -369,7 +315,7 @@ class Page:
         self._milestones.add(event.name)
         self._changed.set()
 
-    def _navigated(self, event: _Navigated) -> None:
+    def _navigated(self, event: Navigated) -> None:
         if event.frame.id != self.frame_id:
             return
         self.loader_id, self.url = event.frame.loader_id, event.frame.url
@@ -381,27 +327,33 @@ class Page:
         self._moved = self._moved.get_loop().create_future()
         self._changed.set()
 
-    def _renamed(self, event: _Renamed) -> None:
+    def _renamed(self, event: Renamed) -> None:
         if event.frame_id == self.frame_id:
             self.url = event.url
 
-    def _navigation_scheduled(self, event: _Scheduled) -> None:
+    def _navigation_scheduled(self, event: Scheduled) -> None:
         if event.frame_id == self.frame_id and event.delay <= SOON_S:
             self._scheduled = True
 
-    def _schedule_cleared(self, event: _InFrame) -> None:
+    def _schedule_cleared(self, event: InFrame) -> None:
         if event.frame_id == self.frame_id:
             self._scheduled = False
             self._changed.set()
 
-    def _navigation_started(self, event: _Started) -> None:
+    def _navigation_started(self, event: Started) -> None:
         if event.frame_id == self.frame_id and event.navigation_type not in (
             "sameDocument",
             "historySameDocument",
         ):
             self._navigating = event.loader_id
 
-    def _stopped_loading(self, event: _InFrame) -> None:
+    def _stopped_loading(self, event: InFrame) -> None:
         if event.frame_id == self.frame_id:
             self._navigating = ""
             self._changed.set()
+
+
+def _remember(known: dict[str, T], document: str, fact: T) -> None:
+    known[document] = fact
+    if len(known) > MAX_DOCUMENTS:
+        del known[next(iter(known))]

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from calotype.render.cdp import Session
+from calotype.render.events import InFrame, LoadingEnded, Navigated, RequestSent, ResponseReceived
 
 ENDLESS: Final = frozenset(
     {"EventSource", "Media", "Ping", "Prefetch", "CSPViolationReport", "WebSocket", "Manifest"}
@@ -25,46 +24,6 @@ MAX_KNOWN: Final = 500
 MAX_UNDER_WAY: Final = 10_000
 """A page that asks for more at once is not waited for to the last of them."""
 REFUSED_BY_US: Final = "net::ERR_BLOCKED_BY_CLIENT"
-
-
-class _Asked(msgspec.Struct, frozen=True):
-    url: str
-
-
-class _Sent(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    loader_id: str
-    request: _Asked
-    type: str = ""
-    frame_id: str = ""
-
-
-class _Answer(msgspec.Struct, frozen=True, rename="camel"):
-    mime_type: str = ""
-
-
-class _Answered(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    response: _Answer
-    type: str = ""
-
-
-class _Ended(msgspec.Struct, frozen=True, rename="camel"):
-    request_id: str
-    error_text: str = ""
-
-
-class _FrameGone(msgspec.Struct, frozen=True, rename="camel"):
-    frame_id: str
-
-
-class _Document(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
-    loader_id: str
-
-
-class _Navigated(msgspec.Struct, frozen=True):
-    frame: _Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +49,12 @@ class Traffic:
 
     def follow(self, session: Session) -> None:
         """Count what session tells of from now on; somebody has to enable its Network and Page domains."""
-        session.on("Network.requestWillBeSent", _Sent, lambda event: self._sent(session, event))
-        session.on("Network.responseReceived", _Answered, self._answered)
-        session.on("Network.loadingFinished", _Ended, self._ended)
-        session.on("Network.loadingFailed", _Ended, self._ended)
-        session.on("Page.frameDetached", _FrameGone, self._frame_gone)
-        session.on("Page.frameNavigated", _Navigated, self._frame_moved)
+        session.on("Network.requestWillBeSent", RequestSent, lambda event: self._sent(session, event))
+        session.on("Network.responseReceived", ResponseReceived, self._answered)
+        session.on("Network.loadingFinished", LoadingEnded, self._ended)
+        session.on("Network.loadingFailed", LoadingEnded, self._ended)
+        session.on("Page.frameDetached", InFrame, self._frame_gone)
+        session.on("Page.frameNavigated", Navigated, self._frame_moved)
         session.on_gone(lambda: self._drop(lambda request: request.session is session))
 
     def forget_all_but(self, loader_id: str) -> None:
@@ -141,7 +100,7 @@ class Traffic:
             if request.kind not in ignoring and not (request.kind in POLLS and request.since <= old)
         ]
 
-    def _sent(self, session: Session, event: _Sent) -> None:
+    def _sent(self, session: Session, event: RequestSent) -> None:
         if event.type in ENDLESS:
             return
         known = self._under_way.get(event.request_id)
@@ -157,23 +116,23 @@ class Traffic:
         )
         self._changed()
 
-    def _answered(self, event: _Answered) -> None:
+    def _answered(self, event: ResponseReceived) -> None:
         known = self._under_way.get(event.request_id)
         if known is not None and known.kind == "Image" and not event.response.mime_type.startswith("image/"):
             self._broken.append(known.url)
 
-    def _ended(self, event: _Ended) -> None:
+    def _ended(self, event: LoadingEnded) -> None:
         known = self._under_way.pop(event.request_id, None)
         if known is not None and known.kind == "Image" and event.error_text:
             refused = event.error_text.startswith(REFUSED_BY_US)
             (self._refused if refused else self._broken).append(known.url)
         self._changed()
 
-    def _frame_gone(self, event: _FrameGone) -> None:
+    def _frame_gone(self, event: InFrame) -> None:
         # Into a process of its own, it may be; then the end of what it had asked for here is not told.
         self._drop(lambda request: request.frame_id == event.frame_id)
 
-    def _frame_moved(self, event: _Navigated) -> None:
+    def _frame_moved(self, event: Navigated) -> None:
         new = event.frame
         self._drop(lambda request: request.frame_id == new.id and request.loader_id != new.loader_id)
 
