@@ -249,6 +249,8 @@ class TestAJsonReply:
                 "unfinished_images": 0,
                 "missing_glyphs": 0,
                 "console_errors": 0,
+                "consent_banner": None,
+                "consent_product": "",
             },
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calotype.capture.verdict import Cut, SettledBy
+from calotype.capture.verdict import Cut, Dismissal, SettledBy
 
 PAGE = "https://example.com/"
 FACTS = {
@@ -18,6 +18,8 @@ FACTS = {
     "unfinished_images": 3,
     "missing_glyphs": 2,
     "console_errors": 1,
+    "consent_banner": Dismissal.DECLINED,
+    "consent_product": "Onetrust",
 }
 REMARKS = (
     "http-status=403, blank, bot-wall=cloudflare, cut=height, unsettled=network, unfinished-images=3, "

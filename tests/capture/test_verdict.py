@@ -15,7 +15,15 @@ from calotype.capture.errors import (
     PictureRefused,
     TargetRefused,
 )
-from calotype.capture.verdict import DEFAULT_FAIL_ON, Cut, FailOn, SettledBy, Verdict, parse_fail_on
+from calotype.capture.verdict import (
+    DEFAULT_FAIL_ON,
+    Cut,
+    Dismissal,
+    FailOn,
+    SettledBy,
+    Verdict,
+    parse_fail_on,
+)
 from calotype.sql.rows import verdict_text
 
 PAGE = "https://example.com/"
@@ -155,6 +163,8 @@ verdicts = st.builds(
     error_page=st.booleans(),
     missing_glyphs=st.integers(0, 3),
     console_errors=st.integers(0, 3),
+    consent_banner=st.none() | st.sampled_from(Dismissal),
+    consent_product=words,
 )
 rules = st.lists(
     st.sampled_from([*BREAKING, "http_404", "http_410", "http_4xx", "http_5xx", "http_2xx"]), max_size=5

@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from calotype.capture.parse import parse_capture
+from calotype.capture.verdict import Dismissal
 from calotype.clock import Deadline
 from calotype.egress.connect import Connector
 from calotype.egress.proxy import EgressProxy
 from calotype.egress.rules import EgressRules
 from calotype.render import chromium, consent
 from calotype.render.chromium import ChromiumRenderer
-from calotype.render.hiding import Dismissed, Hider, How
+from calotype.render.hiding import Dismissed, Hider
 from calotype.render.lists import BUILT_IN, SET_UP
 from calotype.render.settings import BrowserSettings
 from tests.render.asking import BLUE, GREEN, RED, picture, share_of
@@ -109,7 +110,7 @@ async def shoot(renderer, site, path, host="shop.example", budget_ms=60_000, **o
 
 
 def hosts(site):
-    """How often each host was asked for something, by its name."""
+    """Dismissal often each host was asked for something, by its name."""
     return Counter(request.headers["host"].partition(":")[0] for request in site.requests)
 
 
@@ -277,7 +278,9 @@ class TestCookieBanners:
 
         assert share_of(picture(shot), GREEN) == 1
         assert (site.visits["/said/reject"], site.visits["/said/accept"]) == (1, 0)
-        assert dismissed() == [Dismissed(name, How.DECLINED)]
+        assert dismissed() == [Dismissed(name, Dismissal.DECLINED)]
+        told = shot.verdict
+        assert (told.consent_banner, told.consent_product) == (Dismissal.DECLINED, name)
 
     async def test_it_stays_when_nobody_asked(self, short, site, dismissed):
         site.serve("/shop", with_banner(ONETRUST))
@@ -298,7 +301,7 @@ class TestCookieBanners:
 
         assert share_of(picture(shot), GREEN) == 1
         assert site.visits["/said/reject"] == 1
-        assert dismissed() == [Dismissed("piano.io", How.DECLINED)]
+        assert dismissed() == [Dismissed("piano.io", Dismissal.DECLINED)]
 
     @pytest.mark.parametrize("banner", [NO_CHOICE, STUBBORN], ids=["no choice", "stubborn"])
     async def test_one_that_cannot_be_declined_is_hidden_and_nothing_is_accepted(
@@ -311,7 +314,7 @@ class TestCookieBanners:
         assert site.visits["/said/accept"] == 0
         (one,) = dismissed()
         assert one is not None
-        assert one.how is How.HIDDEN
+        assert one.how is Dismissal.HIDDEN
 
     async def test_a_dialog_that_asks_for_something_else_is_left_alone(self, short, site, dismissed):
         site.serve("/shop", with_banner(NO_BANNER))
@@ -360,7 +363,7 @@ class TestCookieBanners:
         shot = await short.render(request, Deadline.after(60_000))
 
         assert share_of(picture(shot), GREEN) == 1
-        assert dismissed() == [Dismissed("Onetrust", How.DECLINED)]
+        assert dismissed() == [Dismissed("Onetrust", Dismissal.DECLINED)]
 
     async def test_what_became_of_it_is_logged(self, short, site, unhurried, caplog):
         site.serve("/shop", with_banner(ONETRUST))

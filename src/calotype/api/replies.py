@@ -117,6 +117,8 @@ def verdict_info(verdict: Verdict) -> VerdictInfo:
         unfinished_images=verdict.unfinished_images,
         missing_glyphs=verdict.missing_glyphs,
         console_errors=verdict.console_errors,
+        consent_banner=verdict.consent_banner,
+        consent_product=verdict.consent_product,
     )
 
 

@@ -45,6 +45,13 @@ class Cut(StrEnum):
     """What one capture may receive, send or open; what came later is not in the picture."""
 
 
+class Dismissal(StrEnum):
+    """What became of a consent banner that is not in the picture."""
+
+    DECLINED = "declined"
+    HIDDEN = "hidden"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Facts about the page behind a picture, stored with it."""
@@ -72,6 +79,10 @@ class Verdict:
     """Distinct characters that no font had, so that a box stands in their place."""
     console_errors: int = 0
     """Errors that the page left in the console; what they say is not kept."""
+    consent_banner: Dismissal | None = None
+    """What became of the consent banner; None if there was none, or nobody asked to be rid of it."""
+    consent_product: str = ""
+    """What had put it there, by the name that autoconsent has for it; empty if that is not known."""
 
     def to_plain(self) -> dict[str, object]:
         """Return the facts that are not what they are by default."""
@@ -80,7 +91,9 @@ class Verdict:
 
     def to_judge(self) -> Verdict:
         """Return what FailOn looks at, and nothing of what the page or its address says."""
-        return replace(self, final_url=None, title="", description="")
+        return replace(
+            self, final_url=None, title="", description="", consent_banner=None, consent_product=""
+        )
 
     def remarks(self) -> str:
         """Return what is amiss, as the members of an RFC 9651 dictionary; empty if nothing is."""

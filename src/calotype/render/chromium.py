@@ -195,7 +195,7 @@ async def _picture(
             wait.check_reached(page, way_out)
             if way_out.spent and verdict.cut is None:
                 verdict = replace(verdict, cut=Cut.TRAFFIC)
-            return picture, replace(verdict, blank=picture.blank)
+            return picture, hider.tell(replace(verdict, blank=picture.blank))
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from calotype.capture.blocking import Unwanted
+from calotype.capture.verdict import Dismissal, Verdict
 from calotype.clock import Deadline
 from calotype.render.cdp import CallRefused, CallTimeout, CdpError, Session
 from calotype.render.consent import Consent
@@ -120,20 +120,13 @@ class _Names(msgspec.Struct, frozen=True):
     ids: list[str]
 
 
-class How(StrEnum):
-    """What became of a consent banner."""
-
-    DECLINED = "declined"
-    HIDDEN = "hidden"
-
-
 @dataclass(frozen=True, slots=True)
 class Dismissed:
     """A consent banner that is not in the picture."""
 
     name: str
     """Of the product that asked, as autoconsent calls it; empty where that is not known."""
-    how: How
+    how: Dismissal
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +166,20 @@ class Hider:
     def dismissed(self) -> Dismissed | None:
         """The consent banner that was there, if one was."""
         if self._consent is not None and self._consent.declined is not None:
-            return Dismissed(self._consent.declined, How.DECLINED)
+            return Dismissed(self._consent.declined, Dismissal.DECLINED)
         if self._banner_hidden:
             asked = "" if self._consent is None else self._consent.asked
-            return Dismissed(asked, How.HIDDEN)
+            return Dismissed(asked, Dismissal.HIDDEN)
         return None
+
+    def tell(self, verdict: Verdict) -> Verdict:
+        """Return verdict with what became of the consent banner."""
+        found = self.dismissed
+        return (
+            verdict
+            if found is None
+            else replace(verdict, consent_banner=found.how, consent_product=found.name)
+        )
 
     async def decline(self) -> None:
         """Give a consent banner the time that declining takes; never fails, and has a budget of its own."""

@@ -50,6 +50,9 @@ class VerdictInfo(Metadata, kw_only=True):
     unfinished_images: int
     missing_glyphs: int
     console_errors: int
+    consent_banner: str | None
+    """`declined` or `hidden`, of one that was asked to be left out."""
+    consent_product: str
 
 
 class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
