@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calotype import setting_values as values_of
 from calotype.access.master_secret import check_secret
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.freshness import Windows
 from calotype.cache.hot import DEFAULT_HOT_BYTES
 from calotype.cache.policy import DEFAULT_WINDOWS, MAX_WINDOW_S, CachePolicy, HitsWhen
 from calotype.cache.room import DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_BYTES, Budget, RoomLimits
-from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
 from calotype.egress.traffic import Budget as TrafficBudget
 from calotype.errors import ConfigurationError
@@ -24,11 +23,6 @@ from calotype.render.settings import CAPTURES_BEFORE_RECYCLE, BrowserSettings
 from calotype.sql.settings import SqliteSettings
 
 PREFIX = "CALOTYPE_"
-_PUBLIC_URL = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w.~!$&()*+,;=:@%/-]*)?", re.ASCII)
-"""It goes into headers as it stands."""
-_ACCEL_PREFIX = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*/)+", re.ASCII)
-"""It goes into a header as it stands, and no part of it leads elsewhere."""
-_SIZE = re.compile(r"([0-9]{1,18})\s?(?:B|([KMGT])(I?)B)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +44,15 @@ class Setting:
         return PREFIX + self.name.upper()
 
 
-def _port(text: str) -> int:
-    return _whole(text, 0, 65_535)
-
-
-def _whole(text: str, low: int, high: int) -> int:
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        message = f"must be a whole number from {low} to {high}"
-        raise ValueError(message)
-    return int(text)
-
-
-def _size(text: str, low: int, high: int) -> int:
-    """Return the bytes that `10GiB` (1024s), `500MB` (1000s) or `123456` spell."""
-    found = _SIZE.fullmatch(text.strip())
-    if found:
-        number, unit, binary = found.groups()
-        power = "KMGT".index(unit.upper()) + 1 if unit else 0
-        size: int = int(number) * (1024 if binary else 1000) ** power
-        if low <= size <= high:
-            return size
-    message = f"must be a size from {low} to {high} bytes, such as 10GiB, 500MB or a number of bytes"
-    raise ValueError(message)
-
-
-def _public_url(text: str) -> str:
-    if not _PUBLIC_URL.fullmatch(text):
-        message = "must be an http or https URL without query or password, such as https://shots.example.com"
-        raise ValueError(message)
-    return text.rstrip("/")
-
-
-def _accel_prefix(text: str) -> str:
-    if not _ACCEL_PREFIX.fullmatch(text):
-        message = "must be a path that begins and ends with a slash, such as /_calotype_blobs/"
-        raise ValueError(message)
-    return text
-
-
-def _folder(text: str) -> Path:
-    if not Path(text).is_dir():
-        message = "must be a folder that is there"
-        raise ValueError(message)
-    return Path(text)
-
-
-def _hits_when(text: str) -> HitsWhen:
-    try:
-        return HitsWhen(text)
-    except ValueError as exc:
-        message = f"must be one of {', '.join(HitsWhen)}"
-        raise ValueError(message) from exc
-
-
-def _egress_rules(text: str) -> EgressRules:
-    try:
-        return EgressRules.parse(text)
-    except ConfigurationError as exc:
-        # It names the variable, which need not be where the value comes from.
-        raise ValueError(str(exc).removeprefix(f"{EGRESS_ALLOW} ").rstrip(".")) from exc
-
-
 SETTINGS = (
     Setting("host", "127.0.0.1", "Address to listen on.", str),
-    Setting("port", "8787", "Port to listen on; 0 takes a free one.", _port),
+    Setting("port", "8787", "Port to listen on; 0 takes a free one.", values_of.port),
     Setting("data", "./data", "Folder of index, blobs and secret key.", Path),
     Setting(
         "public_url",
         "the listening address; on a wildcard address the request's Host",
         "Base of public URLs (X-Cache-URL).",
-        _public_url,
+        values_of.public_url,
     ),
     Setting(
         "secret_key",
@@ -132,125 +65,125 @@ SETTINGS = (
         "cache_default",
         "on",
         "`on`: an identical request is a hit. `available`: only with cache.available.",
-        _hits_when,
+        values_of.hits_when,
     ),
     Setting(
         "cache_swr",
         "0",
         "Seconds for which an expired picture is served at once while a new one is made; cache.swr of a "
         "request overrides it.",
-        lambda text: _whole(text, 0, MAX_WINDOW_S),
+        lambda text: values_of.whole(text, 0, MAX_WINDOW_S),
     ),
     Setting(
         "cache_sie",
         "86400",
         "Seconds for which an expired picture stands in for a capture that fails; cache.sie of a request "
         "overrides it.",
-        lambda text: _whole(text, 0, MAX_WINDOW_S),
+        lambda text: values_of.whole(text, 0, MAX_WINDOW_S),
     ),
     Setting(
         "cache_max_bytes",
         "10GiB",
         "Room for stored pictures; what is least wanted goes before it is full.",
-        lambda text: _size(text, 2**20, 2**50),
+        lambda text: values_of.size(text, 2**20, 2**50),
     ),
     Setting(
         "cache_account_max_bytes",
         "none",
         "Room for the pictures of one account, live and test together; beyond it what that account wants "
         "least goes.",
-        lambda text: _size(text, 2**20, 2**50),
+        lambda text: values_of.size(text, 2**20, 2**50),
     ),
     Setting(
         "cache_min_free",
         "1GiB",
         "What is to stay free on the filesystem of the blobs.",
-        lambda text: _size(text, 0, 2**50),
+        lambda text: values_of.size(text, 0, 2**50),
     ),
     Setting("browser", "searched", "Path of the browser binary.", Path),
     Setting(
         "block_lists",
         "those that set-up unpacked",
         "Folder with filter lists of your own, in `ads`, `trackers`, `cookie_banners` and `chat_widgets`.",
-        _folder,
+        values_of.folder,
     ),
     Setting(
         "egress_allow",
         "empty",
         "Comma-separated hosts, host:port or networks that captures may reach although not public.",
-        _egress_rules,
+        values_of.egress_rules,
     ),
     Setting(
         "egress_max_received",
         "200MB",
         "What one capture may receive, as it comes over the wire.",
-        lambda text: _size(text, 2**20, 2**50),
+        lambda text: values_of.size(text, 2**20, 2**50),
     ),
     Setting(
         "egress_max_sent",
         "20MB",
         "What one capture may send.",
-        lambda text: _size(text, 2**16, 2**50),
+        lambda text: values_of.size(text, 2**16, 2**50),
     ),
     Setting(
         "egress_max_connections",
         "2000",
         "Connections that one capture may open.",
-        lambda text: _whole(text, 1, 1_000_000),
+        lambda text: values_of.whole(text, 1, 1_000_000),
     ),
     Setting(
         "render_concurrency",
         "twice the cores",
         "Captures at a time.",
-        lambda text: _whole(text, 1, 256),
+        lambda text: values_of.whole(text, 1, 256),
     ),
     Setting(
         "render_queue",
         "100",
         "Captures that may wait behind them; one more is answered 503.",
-        lambda text: _whole(text, 0, 100_000),
+        lambda text: values_of.whole(text, 0, 100_000),
     ),
     Setting(
         "render_per_host",
         "half of the captures at a time, at least 2",
         "Captures of one public host at a time; hosts named in egress_allow have no such limit.",
-        lambda text: _whole(text, 1, 256),
+        lambda text: values_of.whole(text, 1, 256),
     ),
     Setting(
         "browser_max_captures",
         str(CAPTURES_BEFORE_RECYCLE),
         "Captures until the browser is replaced by a fresh one.",
-        lambda text: _whole(text, 1, 10_000_000),
+        lambda text: values_of.whole(text, 1, 10_000_000),
     ),
     Setting(
         "browser_max_age",
         "21600",
         "Seconds until the browser is replaced by a fresh one.",
-        lambda text: _whole(text, 60, 30 * 86_400),
+        lambda text: values_of.whole(text, 60, 30 * 86_400),
     ),
     Setting(
         "browser_max_memory",
         "half of the machine's",
         "Memory of all the browser's processes at which it is replaced by a fresh one.",
-        lambda text: _size(text, 256 * 2**20, 2**50),
+        lambda text: values_of.size(text, 256 * 2**20, 2**50),
     ),
     Setting(
         "page_max_memory",
         "a quarter of the machine's, at most 2GiB",
         "Memory at which a page's process is ended, and its capture fails.",
-        lambda text: _size(text, 64 * 2**20, 2**50),
+        lambda text: values_of.size(text, 64 * 2**20, 2**50),
     ),
     Setting(
         "hot_bytes",
         str(DEFAULT_HOT_BYTES),
         "Memory for the bytes of often wanted pictures, per process.",
-        lambda text: _whole(text, 0, 2**40),
+        lambda text: values_of.whole(text, 0, 2**40),
     ),
     Setting(
         "accel_prefix",
         "empty",
         "Path under which an nginx in front has the blobs and sends them for us (X-Accel-Redirect).",
-        _accel_prefix,
+        values_of.accel_prefix,
     ),
 )
 
