@@ -11,8 +11,9 @@ from calotype.capture.parse import parse_capture
 from calotype.capture.verdict import SettledBy
 from calotype.clock import Deadline
 from calotype.render import process, settle, wait
-from calotype.render.cdp import CallRefused, Session
+from calotype.render.cdp import Session
 from calotype.render.page import Page
+from calotype.render.world import FunctionThrew
 from tests.render.asking import FULL_PAGE, GREEN, RED, an_element, picture, share_of, take
 from tests.site.unrest import IMAGE, SHOWN
 
@@ -52,7 +53,7 @@ async def test_a_fault_in_one_of_our_functions_says_what_it_is(renderer):
         tab = await slot.open_tab()
         page = Page(tab.session, tab.target_id)
 
-        with pytest.raises(CallRefused, match="our script: Error: of ours"):
+        with pytest.raises(FunctionThrew, match="Error: of ours"):
             await page.run("() => { throw new Error('of ours') }", [], 5, str)
 
 

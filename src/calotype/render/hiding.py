@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -22,7 +22,8 @@ from calotype.render.consent import Consent
 from calotype.render.filters import Filter, Hiding
 from calotype.render.frames import Frames
 from calotype.render.intercept import Interception
-from calotype.render.page import WORLD, Page
+from calotype.render.page import Page
+from calotype.render.world import FunctionThrew, call_in, open_world
 
 log = logging.getLogger("calotype.render")
 
@@ -34,8 +35,6 @@ NOWHERE: Final = "https://document.invalid/"
 """Where a document is that came with the request, to those who ask what holds at an address."""
 MAX_NAMES: Final = 10_000
 """Classes, and as many ids, of a document that are asked about."""
-
-T = TypeVar("T")
 
 _NAMES_JS: Final = f"""() => {{
   const classes = new Set(), ids = new Set();
@@ -103,18 +102,6 @@ class _Trees(msgspec.Struct, frozen=True, rename="camel"):
     frame_tree: _Tree
 
 
-class _World(msgspec.Struct, frozen=True, rename="camel"):
-    execution_context_id: int
-
-
-class _Value(msgspec.Struct, frozen=True):
-    value: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    result: _Value
-
-
 class _Names(msgspec.Struct, frozen=True):
     classes: list[str]
     ids: list[str]
@@ -127,24 +114,6 @@ class Dismissed:
     name: str
     """Of the product that asked, as autoconsent calls it; empty where that is not known."""
     how: Dismissal
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """A world of ours in one frame."""
-
-    session: Session
-    context_id: int
-
-    async def run(self, function: str, arguments: list[Any], timeout_s: float, reply: type[T]) -> T:
-        params = {
-            "functionDeclaration": function,
-            "executionContextId": self.context_id,
-            "arguments": [{"value": argument} for argument in arguments],
-            "returnByValue": True,
-        }
-        outcome = await self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
-        return msgspec.json.decode(outcome.result.value, type=reply)
 
 
 class Hider:
@@ -213,13 +182,11 @@ class Hider:
         url = url if url.startswith("http") else NOWHERE
         hidings = [(filter_, filter_.hiding(url)) for filter_ in self._filters]
         try:
-            params = {"frameId": frame.id, "worldName": WORLD}
-            world = await session.call("Page.createIsolatedWorld", params, timeout_s, _World)
-            document = _Document(session, world.execution_context_id)
-            names = await document.run(_NAMES_JS, [], timeout_s, _Names)
+            world = await open_world(session, frame.id, timeout_s)
+            names = await call_in(session, world, _NAMES_JS, [], timeout_s, _Names)
             arguments = self._arguments(hidings, names)
-            banner = await document.run(_HIDE_JS, arguments, timeout_s, bool)
-        except (CallRefused, CallTimeout) as exc:
+            banner = await call_in(session, world, _HIDE_JS, arguments, timeout_s, bool)
+        except (CallRefused, CallTimeout, FunctionThrew) as exc:
             # It left, or hangs; the rest of the page is pictured without what is unwanted.
             log.info("nothing was hidden in a frame: %s", exc)
             return

@@ -26,15 +26,13 @@ from calotype.render.events import (
     Started,
 )
 from calotype.render.traffic import Traffic
+from calotype.render.world import Thrown, call_in, open_world
 
 log = logging.getLogger("calotype.render")
 
-WORLD: Final = "calotype"
 ERROR_PAGE: Final = "chrome-error://"
 MAX_DOCUMENTS: Final = 100
 """The newest that we remember; a page that goes on and on must not fill our memory."""
-MAX_MESSAGE: Final = 300
-"""Characters of an error that a script gave; it may have been given megabytes."""
 SOON_S: Final = 1.0
 """A redirect that a page schedules within this time is followed; a later one is its slide show."""
 
@@ -49,37 +47,8 @@ class ScriptFailed(Exception):
     """A script of the caller's threw, or cannot be read; the message is the browser's."""
 
 
-class _World(msgspec.Struct, frozen=True, rename="camel"):
-    execution_context_id: int
-
-
-class _Value(msgspec.Struct, frozen=True):
-    value: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Thrown(msgspec.Struct, frozen=True):
-    description: str = ""
-    value: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Exception(msgspec.Struct, frozen=True):
-    text: str = ""
-    exception: _Thrown = _Thrown()
-
-    @property
-    def told(self) -> str:
-        """What was thrown, on one line."""
-        told = self.exception.description or bytes(self.exception.value).decode(errors="replace")
-        return told.partition("\n")[0][:MAX_MESSAGE]
-
-
 class _Evaluated(msgspec.Struct, frozen=True, rename="camel"):
-    exception_details: _Exception | None = None
-
-
-class _Outcome(msgspec.Struct, frozen=True, rename="camel"):
-    result: _Value
-    exception_details: _Exception | None = None
+    exception_details: Thrown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,36 +225,26 @@ class Page:
         is replaced meanwhile.
         """
         try:
-            outcome = await self.stay(self._run(function, arguments, timeout_s))
+            return await self.stay(self._run(function, arguments, timeout_s, reply))
         except CallRefused as exc:
             # "Execution context was destroyed", "Cannot find context", "navigated or closed", ...:
             # the words differ with the moment, the cause does not.
             self._world = None
             raise PageMoved(str(exc)) from exc
-        if outcome.exception_details is not None:
-            raise CallRefused("our script", outcome.exception_details.told)
-        return msgspec.json.decode(outcome.result.value, type=reply)
 
-    async def _run(self, function: str, arguments: list[Any], timeout_s: float) -> _Outcome:
-        params = {
-            "functionDeclaration": function,
-            "executionContextId": await self._our_world(timeout_s),
-            "arguments": [{"value": argument} for argument in arguments],
-            "awaitPromise": True,
-            "returnByValue": True,
-        }
-        return await self.session.call("Runtime.callFunctionOn", params, timeout_s, _Outcome)
+    async def _run(self, function: str, arguments: list[Any], timeout_s: float, reply: type[T]) -> T:
+        world = await self._our_world(timeout_s)
+        return await call_in(self.session, world, function, arguments, timeout_s, reply)
 
     async def _our_world(self, timeout_s: float) -> int:
         """Return the world of this document, which goes with it; to make one is a round trip."""
         if self._world is not None:
             return self._world
         document = self._moved
-        frame = {"frameId": self.frame_id, "worldName": WORLD}
-        world = await self.session.call("Page.createIsolatedWorld", frame, timeout_s, _World)
+        world = await open_world(self.session, self.frame_id, timeout_s)
         if document is self._moved:
-            self._world = world.execution_context_id
-        return world.execution_context_id
+            self._world = world
+        return world
 
     def _request_sent(self, event: RequestSent) -> None:
         if event.frame_id != self.frame_id:
