@@ -26,7 +26,8 @@ def greedy(request: Request) -> Reply:
         f"{HEAD}<title>Greedy</title><body bgcolor=#00ff00 style='margin:0'><script>\n"
         f"const show = src => new Promise(shown => {{ const i = new Image(); i.onload = i.onerror = shown;"
         f" i.src = src; document.body.append(i) }});\n"
-        f"(async () => {{ await show(decodeURIComponent('{part}')); await show('/image');"
+        f"(async () => {{ await fetch(decodeURIComponent('{part}')).then(part => part.blob()).catch(() => {{}});"
+        f" await show('/image');"
         f" document.body.id = 'done' }})()</script>"
     )
 
