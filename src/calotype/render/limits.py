@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from calotype.capture.errors import NothingToShow
@@ -24,6 +25,11 @@ HELD_WHOLE: Final = frozenset({ImageFormat.WEBP, ImageFormat.AVIF})
 MAX_FILE_BYTES: Final = 190_000_000
 """As much as the browser may answer with; pages of noise can make larger ones."""
 TOO_LARGE_A_FILE: Final = "The picture is too large a file to be handled; ask for jpeg or less."
+
+
+def pixels(css: float, scale: float) -> int:
+    """Return how many image pixels the browser makes of a length in CSS pixels: halves count as one."""
+    return math.floor(css * scale + 0.5)
 
 
 def check_drawn(width_px: int, height_px: int) -> None:

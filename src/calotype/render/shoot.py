@@ -16,7 +16,7 @@ from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.render.blank import Colour, colour_of
 from calotype.render.cdp import AnswerTooBig
 from calotype.render.develop import develop, needs_developing
-from calotype.render.limits import TOO_LARGE_A_FILE, check_drawn, check_print
+from calotype.render.limits import TOO_LARGE_A_FILE, check_drawn, check_print, pixels
 from calotype.render.page import Page, PageMoved
 from calotype.render.picture import Picture, measure
 from calotype.render.stitch import Strip, cut, stitch
@@ -76,7 +76,7 @@ async def shoot(
     Raises NothingToShow, PageMoved.
     """
     clip, scale = await _clip(page, viewport, output.area, timeout_s), viewport.device_scale_factor
-    width_px, height_px = round(clip.width * scale), round(clip.height * scale)
+    width_px, height_px = pixels(clip.width, scale), pixels(clip.height, scale)
     check_drawn(width_px, height_px)
     if output.resize is None:
         check_print(width_px, height_px, output.format)
@@ -163,8 +163,8 @@ async def _clip(page: Page, viewport: Viewport, area: Area, timeout_s: float) ->
 
 def _snap(box: _Box, scale: float, selector: str | None) -> _Box:
     """Move the edges to whole image pixels, as the browser does when it paints the box."""
-    left, right = round(box.x * scale) / scale, round((box.x + box.width) * scale) / scale
-    top, bottom = round(box.y * scale) / scale, round((box.y + box.height) * scale) / scale
+    left, right = pixels(box.x, scale) / scale, pixels(box.x + box.width, scale) / scale
+    top, bottom = pixels(box.y, scale) / scale, pixels(box.y + box.height, scale) / scale
     if right <= left or bottom <= top:
         raise NothingToShow(f"The element {selector!r} has no area.")
     return _Box(x=left, y=top, width=right - left, height=bottom - top, inside=box.inside)
