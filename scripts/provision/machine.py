@@ -12,7 +12,17 @@ from pathlib import Path
 
 from calotype.render.find import CANDIDATES
 from provision.manuals import find_pages
-from provision.needs import SCRIPTS, TOOLS, Machine, Means, Need, offered_by_apt, scripts_drawn, scripts_named
+from provision.needs import (
+    FONT_FORMAT,
+    FONTS,
+    TOOLS,
+    Machine,
+    Means,
+    Need,
+    fonts_listed,
+    fonts_named,
+    offered_by_apt,
+)
 
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
@@ -108,10 +118,10 @@ def _is_snap(path: Path) -> bool:
 
 def _fonts() -> frozenset[str]:
     if sys.platform == "darwin":
-        return frozenset(SCRIPTS)  # The system's own cover all three.
-    listed = _output("fc-list", "--format", "%{color}\t%{lang}\n")
+        return frozenset(FONTS)  # The system's own serve all.
+    listed = _output("fc-list", "--format", FONT_FORMAT)
     if listed is not None:
-        return scripts_drawn(listed)
+        return fonts_listed(listed)
     folders = (Path(folder).expanduser() for folder in FONT_FOLDERS)
     files = (
         file.name
@@ -119,7 +129,7 @@ def _fonts() -> frozenset[str]:
         for file in folder.rglob("*")
         if file.suffix in {".ttf", ".otf", ".ttc"}
     )
-    return scripts_named(files)
+    return fonts_named(files)
 
 
 def _output(*argv: str) -> str | None:

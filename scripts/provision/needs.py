@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from provision.manuals import MANUALS
 
-SCRIPTS = ("latin", "cjk", "emoji")
-"""What the fonts must be able to draw: pages in these would otherwise be pictured as empty boxes."""
+FONTS = ("text", "web", "cjk", "emoji")
+"""What fonts must be there for: without the second pages have other widths and heights than where they were
+made, without the others they are pictured as empty boxes."""
 
 TOOLS = ("nginx", "varnishd", "wrk")
 SERVICES = {"nginx": ("nginx",), "varnishd": ("varnish", "varnishncsa")}
@@ -24,7 +25,7 @@ class Machine:
     browser: str | None
     """Path of a browser that was seen to start."""
     fonts: frozenset[str]
-    """The members of SCRIPTS that installed fonts can draw."""
+    """The members of FONTS that installed fonts serve."""
     tools: frozenset[str]
     manuals: frozenset[str]
 
@@ -74,7 +75,7 @@ def missing(machine: Machine, *, dev: bool, ci: bool) -> tuple[Need, ...]:
         needs.append(_VENV)
     if machine.browser is None:
         needs.append(_BROWSER)
-    needs += [_FONTS[script] for script in SCRIPTS if script not in machine.fonts]
+    needs += [_FONTS[purpose] for purpose in FONTS if purpose not in machine.fonts]
     if dev:
         needs += [_TOOLS[tool] for tool in TOOLS if tool not in machine.tools]
         needs += [_manual(name) for name in _MANUAL_PACKAGES if name not in machine.manuals]
@@ -147,38 +148,51 @@ def offered_by_apt(policy: str) -> frozenset[str]:
     return frozenset(offered)
 
 
-def scripts_drawn(fonts: str) -> frozenset[str]:
-    """Return what can be drawn, given a line of `%{color}`, a tab and `%{lang}` for every font of fc-list.
+FONT_FORMAT = "%{color}\\t%{lang}\\t%{family}\\n"
+"""What fc-list is asked to print of every font for fonts_listed."""
+
+
+def fonts_listed(fonts: str) -> frozenset[str]:
+    """Return the members of FONTS that are served, given what fc-list prints with FONT_FORMAT.
 
     DejaVu has black and white emoji, so only a colour font counts for them.
     """
-    drawn: set[str] = set()
+    served: set[str] = set()
+    spoken: set[str] = set()
     for line in fonts.splitlines():
-        colour, _, languages = line.partition("\t")
-        spoken = set(languages.split("|"))
-        if "en" in spoken:
-            drawn.add("latin")
-        if {"ja", "ko", "zh-cn"} & spoken:
-            drawn.add("cjk")
-        if colour == "True" and "und-zsye" in spoken:
-            drawn.add("emoji")
-    return frozenset(drawn)
+        colour, languages, families = [*line.split("\t"), "", ""][:3]
+        own = set(languages.split("|"))
+        spoken |= own
+        if {"ja", "ko", "zh-cn"} & own:
+            served.add("cjk")
+        if colour == "True" and "und-zsye" in own:
+            served.add("emoji")
+        if _WIDE_AS_ARIAL & set(families.split(",")):
+            served.add("web")
+    if spoken >= _LANGUAGES:
+        served.add("text")
+    return frozenset(served)
 
 
-def scripts_named(files: Iterable[str]) -> frozenset[str]:
+def fonts_named(files: Iterable[str]) -> frozenset[str]:
     """Guess the same from the names of font files, for machines without fc-list."""
-    drawn: set[str] = set()
+    served: set[str] = set()
     for name in files:
         low = name.lower()
         if any(word in low for word in _CJK_FAMILIES):
-            drawn.add("cjk")
+            served.add("cjk")
         elif "emoji" in low:
-            drawn.add("emoji")
-        else:
-            drawn.add("latin")
-    return frozenset(drawn)
+            served.add("emoji")
+        elif low.startswith(("arial", "arimo", "liberationsans")):
+            served.add("web")
+        elif low.startswith("notosansthai"):
+            served.add("text")  # They come all together.
+    return frozenset(served)
 
 
+_LANGUAGES = frozenset({"en", "ar", "he", "hi", "th"})
+"""One of each family of scripts that people write, but for those of CJK: who has these has the others."""
+_WIDE_AS_ARIAL = frozenset({"Arial", "Arimo", "Liberation Sans"})
 _CJK_FAMILIES = ("cjk", "wqy", "ipag", "takao", "nanum", "sourcehan", "droidsansfallback")
 
 
@@ -257,15 +271,27 @@ _BROWSER = Need(
 )
 
 _FONTS: Mapping[str, Need] = {
-    "latin": Need(
-        name="latin",
-        what="a font for Latin text",
-        without="text is pictured as empty boxes",
+    "text": Need(
+        name="text",
+        what="fonts for text in any script",
+        without="Arabic, Hindi, Thai and other text is pictured as empty boxes",
         packages={
             "apt": ("fonts-noto-core",),
             "dnf": ("google-noto-sans-fonts",),
             "pacman": ("noto-fonts",),
-            "apk": ("font-noto",),
+            "apk": ("font-noto-all", "font-noto"),
+        },
+        required=False,
+    ),
+    "web": Need(
+        name="web",
+        what="fonts as wide as Arial, Times New Roman and Courier New, which most pages ask for",
+        without="their lines break elsewhere than where they were made",
+        packages={
+            "apt": ("fonts-liberation", "fonts-liberation2"),
+            "dnf": ("liberation-fonts",),
+            "pacman": ("ttf-liberation",),
+            "apk": ("font-liberation",),
         },
         required=False,
     ),

@@ -40,7 +40,7 @@ def test_a_machine_that_is_well(tmp_path):
     subjects = ["browser", "picture", "index", "blobs", "disk"]
     assert [finding["state"] for name in subjects for finding in found[name]] == ["ok"] * len(subjects)
     assert str(find_browser(None)) in found["browser"][0]["what"]
-    assert len(found["fonts"]) == 3
+    assert len(found["fonts"]) == 6
     assert {f"lists of {kind.value.replace('_', ' ')}" for kind in Unwanted} <= found.keys()
     assert {"sandbox", "shared memory"} <= found.keys()
     for finding in json.loads(done.stdout)["findings"]:
@@ -75,11 +75,14 @@ def test_a_machine_that_lacks_much_still_takes_pictures_and_hears_what_would_hel
     assert lines[-1].startswith("captures work; 0 faults, ")
     for start in (
         "! sandbox off, ",
-        "! fonts Chinese, Japanese and Korean is pictured as empty boxes",
+        "! fonts Chinese, Japanese and Korean text is pictured as empty boxes",
         "what helps: apt-get install fonts-noto-cjk",
         "! fonts emoji are pictured in black and white",
         "what helps: apt-get install fonts-noto-color-emoji",
         "✓ fonts Latin text can be drawn",
+        "! fonts Hindi and Thai text is pictured as empty boxes",
+        "! fonts text in Arial is ",
+        "what helps: apt-get install fonts-liberation",
         "✓ lists of ads 1, the operator's own, the newest of ",
         "✓ data ",
         "! disk ",

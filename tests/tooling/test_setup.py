@@ -21,15 +21,16 @@ from provision.faults import diagnose
 from provision.machine import browsers
 from provision.manuals import MANUALS, find_pages
 from provision.needs import (
+    FONTS,
     Machine,
     Means,
     commands,
+    fonts_listed,
+    fonts_named,
     missing,
     offered_by_apt,
     refresh,
     remedy,
-    scripts_drawn,
-    scripts_named,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPLETE = Machine(
     ensurepip=True,
     browser="/usr/lib/chromium/chromium-headless-shell",
-    fonts=frozenset({"latin", "cjk", "emoji"}),
+    fonts=frozenset(FONTS),
     tools=frozenset({"nginx", "varnishd", "wrk"}),
     manuals=frozenset(manual.name for manual in MANUALS),
 )
@@ -49,6 +50,7 @@ BOOKWORM = frozenset(
         "chromium",
         "chromium-headless-shell",
         "fonts-noto-core",
+        "fonts-liberation",
         "fonts-noto-cjk",
         "fonts-noto-color-emoji",
         "nginx",
@@ -88,7 +90,7 @@ def test_a_complete_machine_needs_nothing():
 
 
 def test_running_needs_no_yardsticks_and_no_manuals():
-    assert names(needs_of(BARE)) == {"venv", "browser", "latin", "cjk", "emoji"}
+    assert names(needs_of(BARE)) == {"venv", "browser", *FONTS}
 
 
 def test_developing_needs_them_too():
@@ -114,7 +116,12 @@ def test_root_on_debian_installs_what_is_required_first_and_by_itself():
     assert first.required
     assert first.argv[-2:] == ("python3-venv", "chromium-headless-shell")
     assert not second.required
-    assert second.argv[-3:] == ("fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji")
+    assert second.argv[-4:] == (
+        "fonts-noto-core",
+        "fonts-liberation",
+        "fonts-noto-cjk",
+        "fonts-noto-color-emoji",
+    )
 
 
 def test_nobody_is_asked_anything_during_an_installation():
@@ -198,7 +205,7 @@ def test_homebrew_is_only_advised():
 
 def test_an_unknown_system_is_told_to_do_it_by_hand():
     means = Means(manager=None, prefix=(), offered=None)
-    needs = needs_of(replace(COMPLETE, fonts=frozenset({"latin"})))
+    needs = needs_of(replace(COMPLETE, fonts=frozenset({"text"})))
 
     assert commands(needs, means) == ()
     assert "by hand" in remedy(needs, means)
@@ -233,14 +240,27 @@ postgresql-doc-15:
 
 
 def test_only_a_colour_font_draws_emoji():
-    assert scripts_drawn("False\taa|en|und-zsye\n") == {"latin"}
-    assert scripts_drawn("False\taa|en\nFalse\ten|ja|ko\nTrue\tund-zsye\n") == {"latin", "cjk", "emoji"}
-    assert scripts_drawn("") == frozenset()
+    assert fonts_listed("False\ten|und-zsye\tDejaVu Sans\n") == frozenset()
+    assert fonts_listed("True\tund-zsye\tNoto Color Emoji\n") == {"emoji"}
+
+
+def test_text_needs_fonts_for_scripts_of_each_family():
+    dejavu, more = "False\ten|ar|he\tDejaVu Sans\n", "False\thi\tNoto A\nFalse\tth\tNoto B\n"
+
+    assert fonts_listed(dejavu) == frozenset()
+    assert fonts_listed(dejavu + more) == {"text"}
+
+
+def test_pages_need_fonts_that_are_as_wide_as_those_they_ask_for():
+    assert fonts_listed("False\ten|ja|ko\tNoto Sans CJK JP,Noto Sans CJK JP Bold\n") == {"cjk"}
+    assert fonts_listed("False\ten\tLiberation Sans\n") == {"web"}
+    assert fonts_listed("") == frozenset()
 
 
 def test_without_fc_list_the_names_of_font_files_must_do():
-    assert scripts_named(["NotoSansCJK-Regular.ttc"]) == {"cjk"}
-    assert scripts_named(["DejaVuSans.ttf", "NotoColorEmoji.ttf"]) == {"latin", "emoji"}
+    assert fonts_named(["NotoSansCJK-Regular.ttc"]) == {"cjk"}
+    assert fonts_named(["DejaVuSans.ttf", "NotoColorEmoji.ttf"]) == {"emoji"}
+    assert fonts_named(["LiberationSans-Bold.ttf", "NotoSansThai-Bold.ttf"]) == {"web", "text"}
 
 
 def test_the_browser_that_was_named_is_the_only_one_looked_at(monkeypatch, tmp_path):

@@ -12,9 +12,10 @@ import msgspec
 
 from calotype.capture.blocking import Unwanted
 from calotype.capture.negative import HtmlDocument, Negative, Viewport
-from calotype.capture.output import Output
+from calotype.capture.output import Area, AreaKind, Output
 from calotype.capture.renderer import Renderer
 from calotype.capture.request import CaptureRequest
+from calotype.capture.result import Capture
 from calotype.clock import Deadline
 from calotype.errors import CalotypeError, ConfigurationError
 from calotype.findings import Finding, State
@@ -30,8 +31,12 @@ _UNASSIGNED: Final = "\u0378\u0379"
 """Characters that no font has: what they look like is what is missing looks like."""
 _SCRIPTS: Final = (
     ("Latin text", "Ag", "fonts-noto-core"),
-    ("Chinese, Japanese and Korean", "漢한", "fonts-noto-cjk"),
+    ("Arabic and Hebrew text", "شא", "fonts-noto-core"),
+    ("Hindi and Thai text", "हก", "fonts-noto-core"),
+    ("Chinese, Japanese and Korean text", "漢한", "fonts-noto-cjk"),
 )
+_DIGITS_PX: Final = 222
+"""How wide ten digits of 40 px are in Arial, and in every font that is made to stand in for it."""
 _EMOJI: Final = "😀🚀"
 _SWITCHES: Final = {
     Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"): 0,
@@ -93,6 +98,12 @@ async def examine_pictures(renderer: Renderer) -> AsyncIterator[Finding]:
             yield Finding("fonts", State.WARNING, what, f"apt-get install {package}")
         else:
             yield Finding("fonts", State.OK, f"{name} can be drawn")
+    width_px = await _digits_px(renderer)
+    if abs(width_px - _DIGITS_PX) <= 1:
+        yield Finding("fonts", State.OK, "text is as wide as in Arial where pages ask for that")
+    else:
+        what = f"text in Arial is {width_px / _DIGITS_PX:.0%} as wide as it should be, and breaks elsewhere"
+        yield Finding("fonts", State.WARNING, what, "apt-get install fonts-liberation")
     # Those that have colours of their own look alike in whatever colour the text is.
     if await _text(renderer, _EMOJI) == await _text(renderer, _EMOJI, "#00f"):
         yield Finding("fonts", State.OK, "emoji can be drawn, in colour")
@@ -136,11 +147,21 @@ async def _text(renderer: Renderer, text: str, colour: str = "#000") -> bytes:
     return await _picture(renderer, f"<body style='font:40px sans-serif;color:{colour}'>{text}")
 
 
+async def _digits_px(renderer: Renderer) -> int:
+    digits = Area(kind=AreaKind.ELEMENT, selector="span")
+    html = f"<body style='font:40px Arial'><span>{'0' * 10}</span>"
+    return (await _capture(renderer, html, Output(area=digits))).width_px
+
+
 async def _picture(renderer: Renderer, html: str) -> bytes:
+    return (await _capture(renderer, html, Output())).image
+
+
+async def _capture(renderer: Renderer, html: str, output: Output) -> Capture:
     document = HtmlDocument(f"<!doctype html><meta charset=utf-8>{html}")
-    viewport = Viewport(width_px=200, height_px=100)
-    request = CaptureRequest(negative=Negative(target=document, viewport=viewport), output=Output())
-    return (await renderer.render(request, Deadline.after(CAPTURE_MS))).image
+    viewport = Viewport(width_px=300, height_px=100)
+    request = CaptureRequest(negative=Negative(target=document, viewport=viewport), output=output)
+    return await renderer.render(request, Deadline.after(CAPTURE_MS))
 
 
 def _sandbox_remedy() -> str:
