@@ -7,6 +7,8 @@ ARGS ?=
 # How calotype itself gets into .venv: editable, or wheel to test what users will install.
 INSTALL ?= editable
 NIGHTLY_MINUTES ?= 60
+# Test processes side by side. A file's tests stay together, so what it opens once is opened once.
+PARALLEL ?= 2
 
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/setup.py $(if $(filter wheel,$(INSTALL)),--wheel)
@@ -31,7 +33,7 @@ serve: setup ## run the server on http://127.0.0.1:8787; the first time it print
 	@$(BIN)/calotype serve --first-key $(ARGS)
 
 test: setup-dev ## the whole test suite, against a real browser
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PARALLEL) --dist loadfile $(ARGS)
 
 lint: setup-dev ## style, types, import arrows, and what no file may contain
 	@$(BIN)/ruff check

@@ -141,17 +141,17 @@ ALL = {"a", "b", "c", "d"}
 @pytest.mark.parametrize(
     ("body", "gone"),
     [
-        ({"tags": ["shop"]}, {"a", "b"}),
-        ({"tags": ["product-1", "Shop"]}, {"a", "d"}),
-        ({"tags": ["product-2", "unknown", "product-2"]}, {"b", "d"}),
-        ({"tags": ["product"]}, set()),
-        ({"tags": ["product-*"]}, set()),
-        ({"tags": ["product-2"], "before": "2024-01-16"}, {"b"}),
-        ({"tags": ["product-2"], "url": f"{PAGE}d"}, {"d"}),
-        ({"tags": ["shop"], "url": f"{PAGE}d"}, set()),
-        ({"tags": ["product-2"], "url": f"{PAGE}b*"}, {"b"}),
-        ({"tags": ["shop"], "pattern": "screenshots/2024/01/16/*"}, set()),
-        ({"tags": ["shop"], "all": True}, {"a", "b"}),
+        ({"tags": ["shop"]}, "ab"),
+        ({"tags": ["product-1", "Shop"]}, "ad"),
+        ({"tags": ["product-2", "unknown", "product-2"]}, "bd"),
+        ({"tags": ["product"]}, ""),
+        ({"tags": ["product-*"]}, ""),
+        ({"tags": ["product-2"], "before": "2024-01-16"}, "b"),
+        ({"tags": ["product-2"], "url": f"{PAGE}d"}, "d"),
+        ({"tags": ["shop"], "url": f"{PAGE}d"}, ""),
+        ({"tags": ["product-2"], "url": f"{PAGE}b*"}, "b"),
+        ({"tags": ["shop"], "pattern": "screenshots/2024/01/16/*"}, ""),
+        ({"tags": ["shop"], "all": True}, "ab"),
     ],
     ids=str,
 )
@@ -163,7 +163,7 @@ async def test_an_entry_goes_when_it_has_any_of_the_tags_and_passes_the_other_fi
     reply = await purge(bench, **body)
 
     assert reply["purged"] == len(gone)
-    assert await pages(bench) == ALL - gone
+    assert await pages(bench) == ALL - set(gone)
     assert (reply["tags"], reply["keys"]) == (list(dict.fromkeys(body["tags"])), [])
 
 
