@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from calotype.access.signed_url import Recipe
 from calotype.cache.policy import HitsWhen
 from calotype.errors import ConfigurationError
 from calotype.faults import VARIABLE as FAULT_POINT
@@ -96,6 +97,8 @@ VALUES = {
     "data": ("/srv/shots", lambda settings: settings.index.path == Path("/srv/shots/index.sqlite")),
     "block_lists": ("/usr", lambda settings: settings.browser.block_lists == Path("/usr")),
     "public_url": ("https://shots.example.com/", lambda s: s.public_url == "https://shots.example.com"),
+    "signed_recipes": ("a, D", lambda s: s.signed_recipes == {Recipe.A, Recipe.D}),
+    "signing_secret": ("rs_secret_x", lambda s: s.signing_secret == "rs_secret_x"),
     "secret_key": (SECRET, lambda settings: settings.secret_key == SECRET),
     "cache_default": ("available", lambda settings: settings.cache.hits_when is HitsWhen.AVAILABLE),
     "cache_swr": ("60", lambda settings: settings.cache.windows.swr_s == 60),

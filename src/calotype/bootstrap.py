@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
+from calotype.access.secretbox import SecretBox
 from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
 from calotype.blobs.running import running_mark
@@ -85,6 +87,8 @@ async def open_remembering(
             index = SqliteEntryIndex(database, clock, settings.index.row_cache_entries)
             purges = SqlitePurgeLog(database)
             keys = SqliteKeyStore(database, clock)
+            # Made when it is first needed: a look at the cache must not write a secret key file.
+            box = functools.cache(lambda: SecretBox(_master_secret(settings)))
             hot = HotBlobs(settings.hot_bytes)
             room = Room(SqliteRoomLedger(database), settings.room, blobs.free_bytes, clock)
             breaker = Breaker(ballast.lay)
@@ -102,7 +106,7 @@ async def open_remembering(
                 hot=hot,
                 version=database.data_version,
                 keys=keys,
-                authenticator=Authenticator(keys),
+                authenticator=Authenticator(keys, box, settings.signed_recipes),
                 index=index,
                 purges=purges,
                 leases=SqliteLeases(database),
@@ -160,19 +164,22 @@ async def open_service(
         stack.push_async_callback(_stop, evicting)
         reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
         stack.push_async_callback(_stop, reconciling)
-        master_secret = load_master_secret(settings.secret_key, settings.secret_key_file)
         yield Service(
             remembering=remembering,
             shots=Shots(
                 remembering.store,
                 fills,
                 renderer,
-                KeyMaker(master_secret),
+                KeyMaker(_master_secret(settings)),
                 settings.cache,
                 clock,
                 revalidator,
             ),
         )
+
+
+def _master_secret(settings: Settings) -> bytes:
+    return load_master_secret(settings.secret_key, settings.secret_key_file)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

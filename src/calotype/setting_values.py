@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from calotype.access.signed_url import Recipe
 from calotype.cache.policy import HitsWhen
 from calotype.egress.rules import SETTING as EGRESS_ALLOW
 from calotype.egress.rules import EgressRules
@@ -57,6 +58,15 @@ def accel_prefix(text: str) -> str:
         message = "must be a path that begins and ends with a slash, such as /_calotype_blobs/"
         raise ValueError(message)
     return text
+
+
+def recipes(text: str) -> frozenset[Recipe]:
+    """Return recipes of signed URLs; none turn signed URLs off. Raises ValueError."""
+    try:
+        return frozenset(Recipe(item.strip().upper()) for item in text.split(",") if item.strip())
+    except ValueError:
+        message = "must be some of A, B, C and D, separated by commas"
+        raise ValueError(message) from None
 
 
 def folder(text: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from calotype import setting_values as values_of
 from calotype.access.master_secret import check_secret
+from calotype.access.signed_url import DEFAULT_RECIPES, Recipe
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.freshness import Windows
 from calotype.cache.hot import DEFAULT_HOT_BYTES
@@ -57,8 +58,21 @@ SETTINGS = (
     Setting(
         "secret_key",
         "a 0600 file in the data folder, made on first start",
-        "Master secret; cache keys are derived from it.",
+        "Master secret; cache keys are derived from it, and stored secrets encrypted under it.",
         check_secret,
+        secret=True,
+    ),
+    Setting(
+        "signed_recipes",
+        "A,B",
+        "Recipes by which URLs may be signed; C and D are those of clients that sign with an API key.",
+        values_of.recipes,
+    ),
+    Setting(
+        "signing_secret",
+        "that of the pair in the data folder",
+        "Secret of the key pair that `calotype sign` signs with; the server does not look at it.",
+        str,
         secret=True,
     ),
     Setting(
@@ -203,6 +217,8 @@ class Settings:
     data: Path
     public_url: str | None
     secret_key: str | None = field(repr=False)
+    signing_secret: str | None = field(repr=False)
+    signed_recipes: frozenset[Recipe]
     hot_bytes: int
     accel_prefix: str
     cache: CachePolicy
@@ -314,12 +330,15 @@ def _assemble(values: Mapping[str, object]) -> Settings:
     egress = get("egress_allow", EgressRules.parse(""))
     hits_when = get("cache_default", HitsWhen.ON)
     public_url, secret_key = values.get("public_url"), values.get("secret_key")
+    signing_secret, recipes = values.get("signing_secret"), get("signed_recipes", DEFAULT_RECIPES)
     return Settings(
         host=str(get("host", "127.0.0.1")),
         port=int(str(get("port", 8787))),
         data=data,
         public_url=None if public_url is None else str(public_url),
         secret_key=None if secret_key is None else str(secret_key),
+        signing_secret=None if signing_secret is None else str(signing_secret),
+        signed_recipes=recipes if isinstance(recipes, frozenset) else DEFAULT_RECIPES,
         hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
         accel_prefix=str(get("accel_prefix", "")),
         cache=CachePolicy(

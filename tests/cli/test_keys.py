@@ -9,13 +9,11 @@ import pytest
 from tests.support.server import calotype
 
 
-def listed(server):
+def listed(server, ids="key_"):
     """Return the cells of each key's row."""
     output = calotype("keys", "list", data=server.data).stdout.decode()
     return [
-        [cell.strip() for cell in line.strip("│").split("│")]
-        for line in output.splitlines()
-        if "key_" in line
+        [cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if ids in line
     ]
 
 
@@ -93,3 +91,41 @@ def test_a_name_that_no_account_can_have_is_refused(server):
 
     assert (failed.returncode, failed.stdout) == (1, b"")
     assert b"1 to 64 letters, digits" in failed.stderr
+
+
+def test_a_key_pair_is_two_lines_and_its_id_is_the_public_one(server):
+    made = calotype(
+        "keys", "create", "--mode", "signing", "--host", "*.Example.com", "--host", "a.test", data=server.data
+    )
+    public, secret = made.stdout.decode().splitlines()
+    (row,) = [row for row in listed(server, "rs_pub_") if row[0] == public]
+
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert re.fullmatch(r"rs_pub_[a-z2-7]{32}", public)
+    assert re.fullmatch(r"rs_secret_[a-z2-7]{32}", secret)
+    assert (row[2], row[3], row[8], row[9]) == ("live", secret[-4:], "pair", "*.example.com a.test")
+    assert secret not in " ".join(row)
+    assert answers(server, public) == answers(server, secret) == 401
+
+    assert calotype("keys", "revoke", public, data=server.data).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--mode", "signing", "--allow-signing"), b"a key pair signs anyway"),
+        (("--test",), b"--mode signing"),
+        (("--mode", "signing", "--host", "https://example.com"), b"a host is a name such as example.com"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_told(server, flags, told):
+    failed = calotype("keys", "create", *flags, data=server.data)
+
+    assert (failed.returncode, failed.stdout) == (1, b"")
+    assert told in failed.stderr
+
+
+def test_a_key_that_signs_says_so(server):
+    calotype("keys", "create", "--account", "older", "--allow-signing", data=server.data)
+
+    assert [row[8] for row in listed(server) if row[1] == "older"] == ["itself"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
+from calotype.access.hosts import Hosts
 from calotype.errors import CalotypeError
 
 DEFAULT_WEIGHT = 1
 MAX_WEIGHT = 100
 """Beside a key of this weight one of weight 1 still gets a hundredth of the time: little, but not nothing."""
-_PREFIXES = {"live": "rs_live_", "test": "rs_test_"}
+_PREFIXES = {"live": "rs_live_", "test": "rs_test_", "public": "rs_pub_", "signing": "rs_secret_"}
 
 
 class Unauthorized(CalotypeError):
@@ -35,6 +37,16 @@ class InvalidKey(Unauthorized):
 
     def __init__(self) -> None:
         CalotypeError.__init__(self, "The provided API key is invalid.")
+
+
+class Signs(StrEnum):
+    """Whether URLs can be signed with a key."""
+
+    NOTHING = "nothing"
+    AS_PAIR = "pair"
+    """It is a key pair, and good for nothing else: its id is the public key."""
+    ITSELF = "itself"
+    """It is an API key that the older clients sign with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +74,14 @@ class ApiKey:
     revoked_at: datetime | None
     weight: int = DEFAULT_WEIGHT
     """How much of the browser its captures get beside others that wait."""
+    signs: Signs = Signs.NOTHING
+    hosts: Hosts = field(default_factory=Hosts)
+    """Whose pages URLs that it signs may show."""
 
 
-def new_secret(mode: str) -> str:
-    """Return the text of a new key: prefix and 32 characters, 160 bits of chance."""
-    return _PREFIXES[mode] + base64.b32encode(secrets.token_bytes(20)).decode().lower()
+def new_secret(kind: str) -> str:
+    """Return the text of a new key, or half of a pair: prefix and 32 characters, 160 bits of chance."""
+    return _PREFIXES[kind] + base64.b32encode(secrets.token_bytes(20)).decode().lower()
 
 
 def hash_key(secret: str) -> bytes:

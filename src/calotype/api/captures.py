@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import time
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import msgspec
@@ -13,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calotype.access.authenticator import Authenticator
+from calotype.access.hosts import Hosts
+from calotype.access.signed_url import PATH, is_signed, read_signed
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
 from calotype.api.problems import RangeNotSatisfiable
@@ -23,6 +26,7 @@ from calotype.api.request import (
     conditions_of,
     flag,
     json_object,
+    namespace_and_weight,
     request_id_of,
     unless_hung_up,
     wants_json,
@@ -35,7 +39,9 @@ from calotype.cache.policy import parse_wishes
 from calotype.cache.store import OpenEntry
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
+from calotype.capture.negative import PageUrl
 from calotype.capture.parse import parse_capture
+from calotype.capture.target import host_of
 from calotype.clock import Clock, Deadline, iso_seconds
 from calotype.shots.service import Shots, TakeRequest
 from calotype.shots.shot import Served, Shot
@@ -43,9 +49,20 @@ from calotype.wire.replies import CacheInfo, ImageInfo, Metadata, ShotReply
 
 _NOT_OPTIONS = {"api_key", "strict"}
 """Query parameters that are about the call, not about the picture."""
+_EVERY_HOST = Hosts()
 _UNFIT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
 _MAX_IGNORED = 1024
 """Characters of Calotype-Ignored: it tells of a slip, and proxies bound what headers may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who asks for a picture, and who will read the reply."""
+
+    namespace: Namespace
+    weight: int
+    audience: Audience = Audience.CALLER
+    hosts: Hosts = _EVERY_HOST
 
 
 class Captures:
@@ -65,29 +82,45 @@ class Captures:
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
         arrived = time.monotonic()
-        caller = await caller_and_weight(request.scope, self._authenticator)
+        asker = _Asker(*await caller_and_weight(request.scope, self._authenticator))
         options = inbound.nested(await json_object(request))
-        return await self._take(request, caller, options, arrived)
+        return await self._take(request, asker, options, arrived)
 
     async def get(self, request: Request) -> Response:
         """Take a picture as query parameters describe it."""
         arrived = time.monotonic()
-        caller = await caller_and_weight(request.scope, self._authenticator)
-        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_OPTIONS]
-        return await self._take(request, caller, inbound.from_query(pairs), arrived)
+        if is_signed(request.scope["query_string"]):
+            asker, options = await self._signed(request)
+        else:
+            asker = _Asker(*await caller_and_weight(request.scope, self._authenticator))
+            options = _options(request.query_params.multi_items())
+        return await self._take(request, asker, options, arrived)
+
+    async def _signed(self, request: Request) -> tuple[_Asker, dict[str, object]]:
+        """Return who signed the URL, and the options that are vouched for; no key counts beside it."""
+        query = read_signed(request.scope["query_string"], self._clock())
+        endpoint = self._base_url.for_host(request.headers.get("host")) + PATH
+        signed = await self._authenticator.authenticate_signed(query, endpoint, inbound.is_option)
+        options = _options(signed.options)
+        if options.get("response_type") == "json":
+            # What an entry is called, and all that is known of its page, is for holders of keys.
+            raise InvalidRequest(
+                "response_type", "is json in a signed URL", "leave it out: a signed URL shows the picture"
+            )
+        audience = Audience(public=True, until=query.expires)
+        return _Asker(*namespace_and_weight(signed.caller), audience, signed.hosts), options
 
     async def _take(
-        self,
-        request: Request,
-        caller: tuple[Namespace, int],
-        options: dict[str, object],
-        arrived: float,
+        self, request: Request, asker: _Asker, options: dict[str, object], arrived: float
     ) -> Response:
-        namespace, weight = caller
-        as_json = wants_json(options.pop("response_type", None), request.headers.get("accept", ""))
+        public = asker.audience.public
+        accept = "" if public else request.headers.get("accept", "")
+        as_json = wants_json(options.pop("response_type", None), accept)
         wishes, unknown = parse_wishes(Fields(options).group("cache"))
         options.pop("cache", None)
         capture = parse_capture(options)
+        target = capture.request.negative.target
+        asker.hosts.check(host_of(target.url) if isinstance(target, PageUrl) else None)
         unknown += capture.unknown
         if unknown and flag(request.query_params, request.headers, "strict", "calotype-strict"):
             raise InvalidRequest(unknown[0], "is not known", "remove it, or leave strict mode")
@@ -96,21 +129,23 @@ class Captures:
             # Who takes nothing but a hit has asked for one, where hits have to be asked for.
             wishes = replace(wishes, available=True)
         asked = TakeRequest(
-            namespace=namespace,
+            namespace=asker.namespace,
             capture=capture,
             wishes=wishes,
             deadline=Deadline.after(capture.budget_ms, arrived),
             only_if_cached=only_if_cached,
-            weight=weight,
+            weight=asker.weight,
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
-        return self._reply(request, shot, unknown, as_json=as_json)
+        return self._reply(request, shot, unknown, asker.audience, as_json=as_json)
 
-    def _reply(self, request: Request, shot: Shot, ignored: list[str], *, as_json: bool) -> Response:
+    def _reply(
+        self, request: Request, shot: Shot, ignored: list[str], audience: Audience, *, as_json: bool
+    ) -> Response:
         now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
         conditions = {} if as_json else conditions_of(request.scope["headers"])
         entry, story = shot.opened.entry, shot_story(shot, now)
-        answer = plan(entry, story, request.method, conditions, now, base_url)
+        answer = plan(entry, story, request.method, conditions, now, base_url, audience)
         whole = answer.status == HTTPStatus.OK
         if as_json:
             body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url))
@@ -123,8 +158,12 @@ class Captures:
         response.raw_headers.extend(extra)
         if shot.served is Served.HIT and not as_json and whole:
             to = self._accel if answer.handed_over else ""
-            may_repeat(request.scope, entry, base_url, Audience.CALLER, extra, to)
+            may_repeat(request.scope, entry, base_url, audience, extra, to)
         return response
+
+
+def _options(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    return inbound.from_query(pair for pair in pairs if pair[0] not in _NOT_OPTIONS)
 
 
 def _header_text(names: str) -> bytes:

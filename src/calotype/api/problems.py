@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 from starlette.responses import Response
 
+from calotype.access.hosts import HostNotAllowed
 from calotype.access.keys import Unauthorized
 from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
@@ -107,6 +108,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
     (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
     (Unauthorized, _Row(401, "unauthorized", "authentication_error")),
+    (HostNotAllowed, _Row(403, "forbidden", "permission_error")),
     (TargetForbidden, _Row(403, "forbidden", "target_error")),
     (PageNotFound, _Row(404, "not_found", "target_error")),
     (EntryNotFound, _Row(404, "not_found", "not_found_error")),

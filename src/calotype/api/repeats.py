@@ -103,7 +103,8 @@ class Repeats:
             if self._bytes + size > _MOST_BYTES:
                 self._forget(version)
             self._bytes += size
-            self._answers[request] = _Answer(entry, base_url, audience, extra, early_from(entry), accel)
+            until = early_from(entry) if audience.until is None else min(early_from(entry), audience.until)
+            self._answers[request] = _Answer(entry, base_url, audience, extra, until, accel)
 
         scope[_MAY_REPEAT] = remember
 

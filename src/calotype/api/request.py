@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
 from calotype.access.authenticator import Authenticator, bearer
+from calotype.access.keys import Caller
 from calotype.api.dialects.families import Family, family_of
 from calotype.api.problems import BodyTooLarge
 from calotype.api.respond import CONDITIONS
@@ -64,14 +65,18 @@ async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namesp
 
 async def caller_and_weight(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, int]:
     """Return the namespace of whoever calls, and the weight of the key. Raises Unauthorized or InvalidKey."""
-    caller = await authenticator.authenticate(_secret(scope))
-    return _namespace(caller.account, caller.mode), caller.weight
+    return namespace_and_weight(await authenticator.authenticate(_secret(scope)))
 
 
 async def caller_and_key(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, str]:
     """Return the namespace of whoever calls, and the id of the key. Raises Unauthorized or InvalidKey."""
     caller = await authenticator.authenticate(_secret(scope))
     return _namespace(caller.account, caller.mode), caller.key_id
+
+
+def namespace_and_weight(caller: Caller) -> tuple[Namespace, int]:
+    """Return the namespace of caller, and the weight of its key."""
+    return _namespace(caller.account, caller.mode), caller.weight
 
 
 @lru_cache(1024)

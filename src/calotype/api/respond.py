@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from enum import Enum
 from functools import lru_cache
+from typing import ClassVar
 
 from calotype.cache.entry import CacheEntry
 from calotype.cache.tags import Tags, spelled
@@ -37,13 +37,19 @@ _BROWSER_MAX_AGE_S = 60
 """How long a browser may keep a public picture unasked: a purge cannot reach it there."""
 
 
-class Audience(Enum):
-    """Who reads a reply."""
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who reads a reply: somebody with a key, or whoever has a link."""
 
-    CALLER = "caller"
-    """Somebody with a key."""
-    PUBLIC = "public"
-    """Whoever has the link."""
+    public: bool
+    until: datetime | None = None
+    """When the link ends, unless with the entry: that of a signed URL."""
+
+    CALLER: ClassVar[Audience]
+    PUBLIC: ClassVar[Audience]
+
+
+Audience.CALLER, Audience.PUBLIC = Audience(public=False), Audience(public=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def plan(
         (b"x-cache-hit", b"true" if story.hit else b"false"),
         *_cache_control(entry, story, now, audience),
     ]
-    if audience is Audience.CALLER:
+    if not audience.public:
         headers.append((b"x-cache-key", entry.key.encode()))
         headers += _of_the_verdict(entry.verdict)
     if story.stored:
@@ -254,10 +260,11 @@ def public_url(entry: CacheEntry, base_url: str) -> str:
 def _cache_control(entry: CacheEntry, story: Story, now: datetime, audience: Audience) -> list[Header]:
     if not story.stored:
         return [(b"cache-control", b"no-store")]
-    if audience is Audience.CALLER:
+    if not audience.public:
         # A copy in the caller's own HTTP cache would outlive a purge; to ask again costs a 304.
         return [(b"cache-control", b"private, no-cache")]
-    left_s = max(0, (entry.fresh_until - now) // _SECOND)
+    until = entry.fresh_until if audience.until is None else min(entry.fresh_until, audience.until)
+    left_s = max(0, (until - now) // _SECOND)
     return [
         (b"cache-control", b"public, max-age=%d" % min(left_s, _BROWSER_MAX_AGE_S)),
         # Only a cache that can be purged may hold the long copy (RFC 9213).

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from calotype.access.keys import DEFAULT_WEIGHT, MAX_WEIGHT
+from calotype.access.keys import DEFAULT_WEIGHT, MAX_WEIGHT, Signs
 from calotype.bootstrap import open_remembering
 from calotype.cli.common import (
     DEFAULT_ACCOUNT,
     AccountOption,
     ConfigOption,
     DataOption,
-    KeyMode,
-    ModeOption,
     run,
     settings_of,
     settings_of_existing,
@@ -23,15 +22,24 @@ from calotype.cli.common import (
 )
 from calotype.clock import iso_seconds
 from calotype.errors import ConfigurationError
-from calotype.settings import Settings
 
 app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+
+class KeyKind(StrEnum):
+    """What is made: a key of a mode, or a pair that signs URLs."""
+
+    LIVE = "live"
+    TEST = "test"
+    SIGNING = "signing"
 
 
 @app.command("create")
 def create(
     account: AccountOption = DEFAULT_ACCOUNT,
-    mode: ModeOption = KeyMode.LIVE,
+    kind: Annotated[
+        KeyKind, typer.Option("--mode", help="Live, test, or a key pair that signs URLs.")
+    ] = KeyKind.LIVE,
     name: Annotated[str, typer.Option("--name", help="A note for yourself.")] = "",
     weight: Annotated[
         int,
@@ -42,23 +50,50 @@ def create(
             help="How much of the browser its captures get beside other accounts' that wait.",
         ),
     ] = DEFAULT_WEIGHT,
+    allow_signing: Annotated[
+        bool,
+        typer.Option("--allow-signing", help="Let clients sign URLs with the key itself (recipes C and D)."),
+    ] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Of a key pair: its URLs show test pictures, which are free.")
+    ] = False,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host",
+            metavar="HOST",
+            help="Of a key pair: whose pages its URLs may show, or *.example.com; may be repeated.",
+        ),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make a key and print it, this once; nothing else goes to standard output."""
-    typer.echo(run(create_key(settings_of(config, data=data), account, mode, name, weight)))
+    """Make a key and print it, this once; of a pair the public key, and on the next line the secret."""
+    is_pair = kind is KeyKind.SIGNING
+    if is_pair and allow_signing:
+        raise ConfigurationError("--allow-signing is for API keys; a key pair signs anyway")
+    if not is_pair and (test or hosts):
+        raise ConfigurationError("--test and --host are for key pairs; make one with --mode signing")
+    settings = settings_of(config, data=data)
 
+    async def make() -> list[str]:
+        async with open_remembering(settings) as remembering:
+            authenticator = remembering.authenticator
+            try:
+                if is_pair:
+                    mode = "test" if test else "live"
+                    secret, kept = await authenticator.create_pair(
+                        account, mode, name, weight, hosts=hosts or ()
+                    )
+                    return [kept.id, secret]
+                return [
+                    (await authenticator.create(account, kind.value, name, weight, signs=allow_signing))[0]
+                ]
+            except ValueError as exc:
+                raise ConfigurationError(str(exc)) from exc
 
-async def create_key(
-    settings: Settings, account: str, mode: KeyMode, name: str, weight: int = DEFAULT_WEIGHT
-) -> str:
-    """Make a key and return its text."""
-    async with open_remembering(settings) as remembering:
-        try:
-            secret, _ = await remembering.authenticator.create(account, mode.value, name, weight)
-        except ValueError as exc:
-            raise ConfigurationError(str(exc)) from exc
-        return secret
+    for line in run(make()):
+        typer.echo(line)
 
 
 @app.command("list")
@@ -67,7 +102,9 @@ def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
     settings = settings_of_existing(config, data)
 
     async def read() -> Table:
-        table = Table("id", "account", "mode", "ends in", "name", "created", "revoked", "weight")
+        table = Table(
+            "id", "account", "mode", "ends in", "name", "created", "revoked", "weight", "signs", "hosts"
+        )
         async with open_remembering(settings) as remembering:
             for key in await remembering.keys.list():
                 revoked = "" if key.revoked_at is None else iso_seconds(key.revoked_at)
@@ -80,6 +117,8 @@ def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
                     iso_seconds(key.created_at),
                     revoked,
                     str(key.weight),
+                    "" if key.signs is Signs.NOTHING else key.signs.value,
+                    " ".join(key.hosts.names),
                 )
         return table
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import calotype
-from calotype.cli import cache, doctor, keys, serve, take
+from calotype.cli import cache, doctor, keys, serve, sign, take
 from calotype.errors import CalotypeError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("take")(take.take)
+app.command("sign")(sign.sign_url)
 app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")

@@ -39,6 +39,10 @@ _DEEP = re.compile(
 )
 """A field of an object, where only flat names can be written: in query parameters."""
 
+_ELSEWHERE = {
+    "url", "html", "html_base_url", "preset", "full_page", "fail_on", "response_type", "strict",
+}  # fmt: skip
+"""Names that are spelled alike everywhere."""
 _NUMBERS = {
     "viewport.width", "viewport.height", "viewport.scale", "output.quality", "output.width", "output.height",
     "capture.max_height", "wait.delay", "wait.timeout", "cache.ttl", "cache.swr", "cache.sie",
@@ -88,6 +92,12 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
     if isinstance(output, dict) and isinstance(output.get("format"), str):
         output["format"] = _JPG.get(output["format"], output["format"])
     return result
+
+
+def is_option(name: str) -> bool:
+    """Say whether a query parameter of that name says something about a capture."""
+    bare = name.removesuffix("[]")
+    return bare in _FLAT or bare in _ELSEWHERE or _DEEP.fullmatch(bare) is not None
 
 
 def _put(result: dict[str, object], path: str, value: object) -> None:
