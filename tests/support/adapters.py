@@ -14,9 +14,11 @@ from calotype.cache.ports import BlobRegister, EntryIndex, Lease, Leases, PurgeL
 from calotype.cache.purge import Purge, PurgeFilter
 from calotype.cache.room import RoomLedger
 from calotype.cache.store import Origin
+from calotype.jobs.engine import JobEngine
 from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.entries import SqliteEntryIndex
+from calotype.sql.sqlite.jobs import SqliteJobs
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.purges import SqlitePurgeLog
@@ -36,6 +38,7 @@ class Adapters:
     keys: KeyStore
     ledger: RoomLedger
     register: BlobRegister
+    jobs: JobEngine
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -97,6 +100,7 @@ async def sqlite_adapters(
             keys=SqliteKeyStore(database, clock),
             ledger=SqliteRoomLedger(database),
             register=SqliteBlobRegister(database, clock),
+            jobs=SqliteJobs(database, clock),
             clock=clock,
         )
     finally:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
-from weakref import WeakValueDictionary
 
 from calotype.cache.barrier import outdated
 from calotype.cache.entry import Birth, CacheKey, Namespace, Seq, Subject
@@ -17,10 +14,9 @@ from calotype.cache.tags import spelled, tags_in
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import ns_number
 from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.owners import Owner, is_alive
 from calotype.sql.sqlite.trail import records_since
 
-_HERE: WeakValueDictionary[str, SqliteLeases] = WeakValueDictionary()
-"""The owners that live in this process."""
 LEASE_MS = 15_000
 """How long a holder may be silent: a machine that stops is replaced within this time."""
 _REMEMBERED_MS = REMEMBERED_FOR // timedelta(milliseconds=1)
@@ -37,9 +33,7 @@ class SqliteLeases:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # All processes on one SQLite file share a machine, so a dead holder can be told by its process id.
-        self._owner = f"{os.getpid()}:{secrets.token_hex(8)}"
-        _HERE[self._owner] = self
+        self._owner = Owner()
 
     async def acquire(
         self,
@@ -73,7 +67,7 @@ class SqliteLeases:
                         and not _outdated(connection, ns, shown, birth)
                     ):
                         return FailedLately(Failure.from_text(failure))
-                elif expires_ms > now_ms and _alive(owner) and not _outdated(connection, ns, shown, birth):
+                elif expires_ms > now_ms and is_alive(owner) and not _outdated(connection, ns, shown, birth):
                     return HeldBy(from_ms(expires_ms))
             connection.execute("INSERT OR IGNORE INTO ns(ns) VALUES (?)", (ns,))
             seq, number = connection.execute(
@@ -84,7 +78,7 @@ class SqliteLeases:
                 "lease(ns, ckey, token, owner, ukey, path, born_seq, born_ms, expires_ms, content, tags) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    ns, subject.key, number, self._owner, subject.url_key, subject.path, seq,
+                    ns, subject.key, number, self._owner.name, subject.url_key, subject.path, seq,
                     now_ms, now_ms + LEASE_MS, content, spelled(subject.tags),
                 ),
             )  # fmt: skip
@@ -136,17 +130,3 @@ def _outdated(connection: sqlite3.Connection, ns: int, subject: Subject, birth: 
     """Say whether a purge since birth concerns that render: then nobody need wait for it."""
     records = records_since(connection, ns, birth.seq)
     return records is None or outdated(records, subject, birth) is not None
-
-
-def _alive(owner: str) -> bool:
-    pid = int(owner.partition(":")[0])
-    if pid == os.getpid():
-        # In a container each start may have the number of the one before.
-        return owner in _HERE
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
