@@ -15,6 +15,7 @@ import typer
 import uvicorn
 import uvloop
 
+from calotype.allocator import keep_little
 from calotype.api.app import Parts, build_app
 from calotype.api.base_url import BaseUrl
 from calotype.api.front import front
@@ -43,6 +44,7 @@ def serve(
     """Run the server until it is told to stop."""
     settings = settings_of(config, host=host, port=port, data=data)
     configure_logging()
+    keep_little()
     uvloop.run(_serve(settings, first_key=first_key))
 
 
