@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
@@ -20,7 +21,7 @@ from calotype.cache.breaker import Breaker
 from calotype.cache.fill import Fills
 from calotype.cache.hot import HotBlobs
 from calotype.cache.key import KeyMaker
-from calotype.cache.readiness import Readiness
+from calotype.cache.readiness import Check, Readiness, in_thread
 from calotype.cache.reconciler import Reconciler
 from calotype.cache.room import Room
 from calotype.cache.store import CacheStore
@@ -63,7 +64,8 @@ class Remembering:
     room: Room
     reconciler: Reconciler
     ballast: Ballast
-    readiness: Readiness
+    checks: Mapping[str, Check]
+    """What of all this can be tried, for Readiness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Service:
 
     remembering: Remembering
     shots: Shots
+    readiness: Readiness
 
 
 @asynccontextmanager
@@ -114,13 +117,11 @@ async def open_remembering(
                 room=room,
                 ballast=ballast,
                 reconciler=Reconciler(SqliteBlobRegister(database, clock), blobs),
-                readiness=Readiness(
-                    {
-                        "index": IndexProbe(database).check,
-                        "blobs": blobs.check,
-                        "room": lambda: room.check() or breaker.check(),
-                    }
-                ),
+                checks={
+                    "index": in_thread(IndexProbe(database).check),
+                    "blobs": in_thread(blobs.check),
+                    "room": in_thread(lambda: room.check() or breaker.check()),
+                },
             )
         finally:
             blobs.close()
@@ -129,7 +130,7 @@ async def open_remembering(
 
 
 @asynccontextmanager
-async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
+async def open_renderer(settings: Settings) -> AsyncIterator[ChromiumRenderer]:
     """Open the browser's way out, and the browser; it starts with the first capture."""
     async with (
         EgressProxy(Connector(settings.egress), bounds=Bounds(budget=settings.traffic)) as proxy,
@@ -151,8 +152,13 @@ async def open_service(
         )
         # A server that has stopped holds no room that it does not need.
         stack.callback(remembering.ballast.drop)
+        checks = dict(remembering.checks)
         if renderer is None:
-            renderer = await stack.enter_async_context(open_renderer(settings))
+            renderer = chromium = await stack.enter_async_context(open_renderer(settings))
+            checks["browser"] = chromium.check
+            # So that neither the first capture nor the first who asks for readiness waits for its start.
+            warming_up = asyncio.create_task(chromium.check(), name="warm-up")
+            stack.push_async_callback(_stop, warming_up)
         fills: Fills[Shot] = Fills(remembering.leases, remembering.purges, clock, fails=failed)
         stack.push_async_callback(fills.close)
         # Captures that nobody waits for leave most of the browser to those that somebody does.
@@ -175,6 +181,7 @@ async def open_service(
                 clock,
                 revalidator,
             ),
+            readiness=Readiness(checks),
         )
 
 
@@ -182,6 +189,6 @@ def _master_secret(settings: Settings) -> bytes:
     return load_master_secret(settings.secret_key, settings.secret_key_file)
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
+async def _stop(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from calotype.bootstrap import open_remembering, open_renderer
-from calotype.cache.readiness import Fault
+from calotype.cache.readiness import Readiness
 from calotype.errors import CalotypeError
-from calotype.findings import Finding, State
+from calotype.findings import Fault, Finding, State
 from calotype.render.checkup import examine_browser, examine_lists, examine_memory, examine_pictures
 from calotype.settings import Settings
 
@@ -43,7 +43,7 @@ async def _examine_store(settings: Settings) -> list[Finding]:
         return [Finding("data", State.BROKEN, f"{data} cannot be used: {there} may not be written", remedy)]
     try:
         async with open_remembering(settings) as remembering:
-            report = await remembering.readiness.report()
+            report = await Readiness(remembering.checks).report()
     except CalotypeError as exc:
         remedy = f"give {data} to the user that the server runs as, or restore it from a backup"
         return [Finding("index", State.BROKEN, str(exc), remedy)]

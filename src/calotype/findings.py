@@ -1,4 +1,4 @@
-"""What a look at the machine found: for `calotype doctor`."""
+"""What a look found: for `calotype doctor` and `GET /readyz`."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ class Finding:
     what: str
     remedy: str = ""
     """The command or the change that mends it; empty where nothing is wrong."""
+
+
+class Fault(StrEnum):
+    """What is wrong with a part of a running server, in words for strangers: they name no path."""
+
+    LOCKED = "locked"
+    """Another process has held it for longer than a write takes."""
+    READ_ONLY = "read-only"
+    FULL = "full"
+    PAUSED = "paused"
+    """It has refused a picture of late, and is left in peace for some seconds."""
+    STARTING = "starting"
+    FAILING = "failing"
+    SILENT = "no-answer"

@@ -12,7 +12,7 @@ from tests.support.machine import cannot_be_tested
 from tests.support.processes import until
 from tests.support.troubles import locked, read_only
 
-WELL = {"index": "ok", "blobs": "ok", "room": "ok"}
+WELL = {"index": "ok", "blobs": "ok", "room": "ok", "browser": "ok"}
 
 
 def checks(server):

@@ -15,7 +15,7 @@ PAGE = {"url": "https://example.com/"}
 
 async def ready(bench):
     """Ask without a key, and not for what was found a moment ago."""
-    bench.service.remembering.readiness._good_until = 0
+    bench.service.readiness._good_until = 0
     return await bench.client.get("/readyz", headers={"authorization": ""})
 
 

@@ -10,7 +10,8 @@ import pytest
 from calotype.cache import readiness as module
 from calotype.cache.breaker import OPEN_S, Breaker
 from calotype.cache.errors import DiskFull, StoreUnavailable
-from calotype.cache.readiness import GOOD_FOR_S, Fault, Readiness
+from calotype.cache.readiness import GOOD_FOR_S, Readiness, in_thread
+from calotype.findings import Fault
 
 
 class Part:
@@ -48,7 +49,7 @@ def parts():
 
 @pytest.fixture
 async def readiness(parts, ticks):
-    yield Readiness({name: part.check for name, part in parts.items()}, ticks)
+    yield Readiness({name: in_thread(part.check) for name, part in parts.items()}, ticks)
     for part in parts.values():
         part.goes_on.set()
 

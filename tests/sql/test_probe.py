@@ -9,7 +9,7 @@ import time
 import pytest
 
 from calotype.cache.errors import StoreUnavailable
-from calotype.cache.readiness import Fault
+from calotype.findings import Fault
 from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite import probe as module
 from calotype.sql.sqlite.database import Database

@@ -92,7 +92,7 @@ async def a_scene(folder, **environ):
         parts = Parts(
             shots=service.shots, store=kept.store, authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,
-            readiness=kept.readiness, accel=settings.accel_prefix,
+            readiness=service.readiness, accel=settings.accel_prefix,
         )  # fmt: skip
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(

@@ -57,7 +57,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
             authenticator=remembering.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port),
             clock=clock,
-            readiness=remembering.readiness,
+            readiness=service.readiness,
             accel=settings.accel_prefix,
         )
         key, _ = await remembering.authenticator.create("default", "live", "")

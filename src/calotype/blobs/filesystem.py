@@ -18,9 +18,9 @@ from typing import TypeVar
 from calotype.blobs.settings import FilesystemSettings
 from calotype.cache.errors import BlobExists, BlobNotFound, DiskFull, StoreUnavailable
 from calotype.cache.ports import KeptBlob
-from calotype.cache.readiness import Fault
 from calotype.errors import ConfigurationError
 from calotype.faults import Point, reached
+from calotype.findings import Fault
 
 _BLOB_ID = re.compile(r"[0-9a-f]{32}")
 _SHARD = re.compile(r"[0-9a-f]{2}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from calotype.cache.errors import DiskFull, StoreUnavailable
-from calotype.cache.readiness import Fault
+from calotype.findings import Fault
 
 OPEN_S = 10.0
 """Pictures rendered meanwhile are answered all the same, and not stored."""

@@ -5,35 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from calotype.findings import Fault
 
 PATIENCE_S = 3.0
-"""Whoever asks hears of a disk that does not answer within this time."""
+"""Whoever asks hears of a part that does not answer within this time."""
 GOOD_FOR_S = 1.0
 """So long an answer is given again: whoever asks, however often, costs a try a second at most."""
 _log = logging.getLogger("calotype.cache")
 
 
-class Fault(StrEnum):
-    """What is wrong with a part, in words for strangers: they name no path."""
-
-    LOCKED = "locked"
-    """Another process has held it for longer than a write takes."""
-    READ_ONLY = "read-only"
-    FULL = "full"
-    PAUSED = "paused"
-    """It has refused a picture of late, and is left in peace for some seconds."""
-    FAILING = "failing"
-    SILENT = "no-answer"
+Check = Callable[[], Coroutine[Any, Any, Fault | None]]
+"""Tries one part. What it raises counts as FAILING."""
 
 
-Check = Callable[[], Fault | None]
-"""Tries one part, in a thread of its own; it may block. What it raises counts as FAILING."""
+def in_thread(check: Callable[[], Fault | None]) -> Check:
+    """Return the check that makes a try which blocks, in a thread of its own."""
+    return lambda: asyncio.to_thread(check)
 
 
 class Readiness:
-    """Tries all parts side by side, each by one thread at most, however long that takes."""
+    """Tries all parts side by side, each once at a time, however long that takes."""
 
     def __init__(self, checks: Mapping[str, Check], monotonic: Callable[[], float] = time.monotonic) -> None:
         """Name the parts: the report has their order."""
@@ -56,7 +50,7 @@ class Readiness:
         for name, check in self._checks.items():
             # A try that did not come back yet is waited for again; a second one would only hang beside it.
             if name not in self._trying:
-                self._trying[name] = asyncio.create_task(asyncio.to_thread(check))
+                self._trying[name] = asyncio.create_task(check())
         done, late = await asyncio.wait(self._trying.values(), timeout=PATIENCE_S)
         report = {
             name: _outcome(name, self._trying[name]) if self._trying[name] in done else Fault.SILENT

@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.hands import Candidate, Ghosts, Hand, Touched, Turn, walk
-from calotype.cache.readiness import Fault
 from calotype.clock import Clock
+from calotype.findings import Fault
 
 GIB = 1024**3
 DEFAULT_MAX_BYTES = 10 * GIB

@@ -59,7 +59,7 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                 authenticator=service.remembering.authenticator,
                 base_url=BaseUrl(settings.public_url, settings.host, port),
                 clock=utc_now,
-                readiness=service.remembering.readiness,
+                readiness=service.readiness,
                 accel=settings.accel_prefix,
             )
             kept = service.remembering

@@ -20,6 +20,7 @@ from calotype.capture.suspect import is_error_page, wall_of
 from calotype.capture.verdict import Cut, Verdict
 from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
+from calotype.findings import Fault
 from calotype.render import inspect, wait
 from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
 from calotype.render.consent import open_consent
@@ -66,7 +67,7 @@ class _Progress:
 class ChromiumRenderer:
     """Renders captures with a browser of its own, all of whose traffic goes through proxy.
 
-    Use it as an async context manager: the browser is launched by the first capture and
+    Use it as an async context manager: the browser is launched by the first capture or check, and
     nothing of it is left afterwards.
     """
 
@@ -84,6 +85,10 @@ class ChromiumRenderer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def check(self) -> Fault | None:
+        """Say whether the browser makes pictures; see Fitness.check."""
+        return await self._pool.fitness.check()
 
     async def render(
         self, request: CaptureRequest, deadline: Deadline, errand: Errand = MACHINES_OWN

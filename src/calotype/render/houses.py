@@ -71,6 +71,8 @@ class House:
     """The contexts whose own page has been created; any further page in them is a popup."""
     pictured_at: float = float("-inf")
     """When a capture last came to its end here, on time.monotonic()'s scale."""
+    passed_at: float = float("-inf")
+    """When it last passed an exam."""
     entered_at: float = float("-inf")
     """When somebody last came where nobody was."""
     examined_at: float = float("-inf")
@@ -91,6 +93,11 @@ class House:
     def lost(self) -> bool:
         """Whether the browser is gone."""
         return self.process.connection.lost
+
+    @property
+    def proven_at(self) -> float:
+        """When it last showed that it makes pictures."""
+        return max(self.pictured_at, self.passed_at)
 
 
 Examine = Callable[[House], Coroutine[Any, Any, None]]
@@ -178,10 +185,24 @@ class Houses:
 
     def doubt(self, house: House) -> None:
         """Have house examined in the background, unless it has just been; it is given up if it fails."""
-        now = time.monotonic()
-        if now - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
-            house.examined_at = now
-            self._do(self._examine_or_abandon(house))
+        if time.monotonic() - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
+            self._do(self.examine(house))
+
+    async def examine(self, house: House) -> None:
+        """Have house show that it makes pictures: proven_at tells. It is given up if it does not."""
+        house.examined_at = time.monotonic()
+        try:
+            try:
+                await self._examine(house)
+            except TargetCrashed:
+                await self._examine(house)  # A page's process may die of something else.
+        except CdpError as exc:
+            # A picture that came meanwhile is as good a proof.
+            if house in self.all and house.pictured_at <= house.examined_at:
+                log.warning("the browser makes no pictures any more (%s); it is replaced", exc)
+                await self.abandon(house)
+        else:
+            house.passed_at = time.monotonic()
 
     async def abandon(self, house: House) -> None:
         """Give up a browser that died or is as good as dead; its captures fail now.
@@ -220,18 +241,6 @@ class Houses:
         old.retired, old.retired_at = True, time.monotonic()
         if old.tabs == 0:
             await self._demolish(old)
-
-    async def _examine_or_abandon(self, house: House) -> None:
-        try:
-            try:
-                await self._examine(house)
-            except TargetCrashed:
-                await self._examine(house)  # A page's process may die of something else.
-        except CdpError as exc:
-            # A picture that came meanwhile is as good a proof.
-            if house in self.all and house.pictured_at <= house.examined_at:
-                log.warning("the browser makes no pictures any more (%s); it is replaced", exc)
-                await self.abandon(house)
 
     async def _demolish(self, house: House) -> None:
         if house in self.all:

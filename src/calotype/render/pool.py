@@ -24,6 +24,7 @@ from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.render.cdp import CallTimeout, CdpError, Session, SessionGone
 from calotype.render.exam import examine
+from calotype.render.fitness import Fitness
 from calotype.render.houses import House, Houses
 from calotype.render.process import Launcher
 from calotype.render.settings import BrowserSettings
@@ -108,6 +109,7 @@ class BrowserPool:
             settings.concurrency, settings.queue_limit, settings.captures_per_host
         )
         self._houses = Houses(settings, launcher, self._examine)
+        self.fitness = Fitness(self._houses)
         self._exam_exit: EgressExit
         self._exam_room = asyncio.Lock()
         self._watch = Watch(self._houses, settings)
@@ -123,6 +125,7 @@ class BrowserPool:
 
     async def __aexit__(self, *_: object) -> None:
         self._turns.close()
+        await self.fitness.close()
         self._watching.cancel()
         await asyncio.wait([self._watching])
         self._houses.stop_launching()

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 
-from calotype.cache.readiness import Fault
+from calotype.findings import Fault
 from calotype.sql.sqlite.database import FULL, Database
 
 _WAIT_S = 1.0
