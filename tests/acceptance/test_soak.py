@@ -45,7 +45,7 @@ def soak(site, tmp_path) -> Iterator[Soak]:
         try:
             yield Soak(server, site, tmp_path / "told", temporary)
         finally:
-            server.kill()
+            server.stop()  # Politely, so that nothing writes into the folder while it is removed.
 
 
 def rises(seen: Sequence[Reading]) -> dict[str, float]:

@@ -72,7 +72,7 @@ async def test_the_first_who_asks_starts_the_browser_and_the_first_capture_finds
         assert browser_pid(renderer) == first
 
 
-async def test_an_answer_is_good_for_a_while_and_a_new_one_is_made_before_it_is_not(a_renderer):
+async def test_an_answer_is_good_for_a_while_and_a_new_one_is_made_before_it_is_not(a_renderer, monkeypatch):
     async with a_renderer() as renderer:
         await becomes(renderer, None)
         examined = exams(renderer)
@@ -82,7 +82,9 @@ async def test_an_answer_is_good_for_a_while_and_a_new_one_is_made_before_it_is_
         assert exams(renderer) == examined
         time_passes(renderer, module.RENEWED_AFTER_S / 2)
 
-        assert await renderer.check() is None
+        monkeypatch.setattr(module, "PATIENCE_S", 60)
+        async with renderer._pool._exam_room:  # Nobody waits for the new one.
+            assert await asyncio.wait_for(renderer.check(), 20) is None
         await until(lambda: exams(renderer) > examined)
         await until(lambda: renderer._pool.fitness._trying is None, 20)
         assert renderer._pool.fitness._age_s() < module.RENEWED_AFTER_S
@@ -100,6 +102,7 @@ async def test_many_who_ask_at_once_cost_one_exam_and_who_leaves_stops_nothing(a
     async with a_renderer() as renderer:
         asking = [asyncio.create_task(renderer.check()) for _ in range(20)]
         await asyncio.sleep(0)
+        assert sum(task.get_name() == "browser exam" for task in asyncio.all_tasks()) == 1
         asking[0].cancel()
         told = await asyncio.gather(*asking, return_exceptions=True)
         assert isinstance(told[0], asyncio.CancelledError)
@@ -127,8 +130,6 @@ async def test_a_browser_of_which_a_part_stands_still_is_told_and_replaced(a_ren
         first = browser_pid(renderer)
         for pid in of_kind(kind, first):
             os.kill(pid, signal.SIGSTOP)
-        # What was seen a moment ago is still believed.
-        assert await renderer.check() is None
         time_passes(renderer, module.HOLDS_S)
 
         assert await renderer.check() is Fault.SILENT
@@ -137,19 +138,26 @@ async def test_a_browser_of_which_a_part_stands_still_is_told_and_replaced(a_ren
         await until(lambda: not members(first), 20)
 
 
-async def test_a_browser_that_is_not_there_any_more_is_told_until_it_is_back(a_renderer, browser):
+async def test_a_browser_that_does_not_start_is_told_and_left_in_peace_for_a_while(
+    a_renderer, browser, profiles, monkeypatch
+):
+    monkeypatch.setattr(module, "AGAIN_S", 60.0)
+    starts, real = profiles / "starts", browser.read_text()
+    starts.touch()
+    starts.chmod(0o666)
+    browser.write_text(f"#!/bin/sh\necho >>{starts}\nexit 1\n")
     async with a_renderer(binary=browser) as renderer:
-        await becomes(renderer, None)
-        aside = browser.rename(browser.with_name("aside.sh"))
-        os.kill(browser_pid(renderer), signal.SIGKILL)
-        await until(lambda: not renderer._pool._houses.all)
-
         await becomes(renderer, Fault.FAILING)
-        asked = time.monotonic()
-        assert await renderer.check() is Fault.FAILING
-        assert time.monotonic() - asked < BUSY_S  # Without another try.
-        aside.rename(browser)
+        tried = starts.stat().st_size
+        assert tried
+        for _ in range(5):
+            assert await renderer.check() is Fault.FAILING
+        assert starts.stat().st_size == tried
+
+        browser.write_text(real)
+        renderer._pool.fitness._rests_until = 0
         await becomes(renderer, None)
+    starts.unlink()
 
 
 async def test_a_browser_that_takes_its_time_to_start_is_told_as_starting(a_renderer, browser, profiles):
@@ -162,6 +170,15 @@ async def test_a_browser_that_takes_its_time_to_start_is_told_as_starting(a_rend
         gate.touch()
         await becomes(renderer, None)
     gate.unlink()
+
+
+async def test_closing_waits_for_no_browser_that_does_not_start(a_renderer, browser):
+    browser.write_text("#!/bin/sh\nexec sleep 60\n")
+    async with a_renderer(binary=browser) as renderer:
+        await becomes(renderer, Fault.STARTING)
+        closing = time.monotonic()
+
+    assert time.monotonic() - closing < 2 * BUSY_S
 
 
 async def test_a_browser_that_makes_the_wrong_picture_is_told(a_renderer, monkeypatch):

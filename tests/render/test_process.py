@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import signal
@@ -33,6 +34,10 @@ def status_of(pid: int) -> dict[str, str]:
 def a_launcher(profiles: Path, binary: Path | None = None, launch_timeout_s: float = 20) -> Launcher:
     settings = BrowserSettings(profile_root=profiles, launch_timeout_s=launch_timeout_s)
     return Launcher(find_browser(binary), settings)
+
+
+def descriptors() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
 def a_script(profiles: Path, text: str) -> Path:
@@ -92,6 +97,19 @@ async def test_a_launch_that_is_cancelled_leaves_nothing(profiles):
         await launch
 
     await until(lambda: list(profiles.iterdir()) == [])
+
+
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_a_launch_that_is_cancelled_at_any_moment_leaves_no_descriptor(profiles, turns):
+    before = descriptors()
+    spawning = asyncio.create_task(BrowserProcess.spawn(REAL, profiles, process._safest_jail()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    spawning.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await (await spawning).kill()
+
+    await until(lambda: descriptors() <= before and not list(profiles.iterdir()))
 
 
 async def test_a_browser_that_is_killed_fails_what_is_asked_of_it_and_leaves_nothing_once_buried(profiles):

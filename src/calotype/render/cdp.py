@@ -225,7 +225,11 @@ class Connection:
         loop = asyncio.get_running_loop()
         incoming, outgoing = _Incoming(self), _Outgoing(self)
         source, sink = os.fdopen(read_fd, "rb", buffering=0), os.fdopen(write_fd, "wb", buffering=0)
-        self._reader, _ = await loop.connect_read_pipe(lambda: incoming, source)
+        try:
+            self._reader, _ = await loop.connect_read_pipe(lambda: incoming, source)
+        except BaseException:
+            sink.close()
+            raise
         self._writer, _ = await loop.connect_write_pipe(lambda: outgoing, sink)
 
     @property

@@ -126,6 +126,7 @@ class Houses:
         """End every browser, and return when nothing of them is left."""
         self._closed = True
         if self.launch is not None:
+            self.launch.cancel()  # Whoever waited for it has gone.
             await asyncio.wait([self.launch])
         await asyncio.gather(*(house.process.stop() for house in self.all))
         while self._chores:

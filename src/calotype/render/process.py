@@ -214,7 +214,11 @@ class BrowserProcess:
                 os.close(fd)
         browser = cls(process, Connection(), profile, jail)
         try:
-            await browser.connection.open(we_read, we_write)
+            try:
+                await browser.connection.open(we_read, we_write)
+            except BaseException:
+                os.close(stderr_reads)
+                raise
             await browser._stderr.drain(stderr_reads)
         except BaseException:
             await browser.kill()
