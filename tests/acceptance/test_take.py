@@ -45,6 +45,20 @@ def test_html_comes_from_a_file_or_from_standard_input(tmp_path):
     assert Image.open(BytesIO(by_file.stdout)).convert("RGB").getpixel((25, 25)) == (255, 0, 0)
 
 
+def test_markdown_comes_from_a_file_or_from_standard_input_with_a_style_sheet(tmp_path):
+    page, css = tmp_path / "README.md", tmp_path / "red.css"
+    page.write_text("# Hello")
+    css.write_text("html { background: #f00 }")
+    small = ("-o", "-", "--width", "50", "--height", "50", "--markdown-css", str(css))
+
+    by_file = calotype("take", str(page), *small)
+    by_stdin = calotype("take", "-", "--markdown", *small, stdin=page.read_bytes())
+
+    assert by_file.returncode == by_stdin.returncode == 0, by_file.stderr + by_stdin.stderr
+    assert by_file.stdout == by_stdin.stdout
+    assert Image.open(BytesIO(by_file.stdout)).convert("RGB").getpixel((2, 2)) == (255, 0, 0)
+
+
 def test_a_failing_page_writes_no_file(site, tmp_path):
     out = tmp_path / "gone.png"
 

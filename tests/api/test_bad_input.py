@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from calotype.capture.parse import MAX_HTML_BYTES
+from calotype.capture.parse_target import MAX_DOCUMENT_BYTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -74,6 +74,12 @@ _FIELDS = [
     ({"url": None, "html": 42}, "html", "invalid_parameter"),
     ({"url": None, "html": ""}, "html", "invalid_parameter"),
     ({"url": None, "html": "a\0b"}, "html", "invalid_parameter"),
+    ({"markdown": "a"}, "url", "invalid_parameter"),
+    ({"url": None, "html": "<p>", "markdown": "a"}, "html", "invalid_parameter"),
+    ({"url": None, "markdown": 42}, "markdown", "invalid_parameter"),
+    ({"url": None, "markdown": ""}, "markdown", "invalid_parameter"),
+    ({"markdown_css": "a {}"}, "markdown_css", "invalid_parameter"),
+    ({"url": None, "markdown": "a", "markdown_css": 42}, "markdown_css", "invalid_parameter"),
     ({"html_base_url": PAGE}, "html_base_url", "invalid_parameter"),
     ({"url": None, "html": "<p>", "html_base_url": "file:///etc"}, "html_base_url", "invalid_url"),
     # Viewport
@@ -328,15 +334,16 @@ class TestSize:
         assert_refused(reply, "body", "body_too_large", status=413)
         assert bench.renderer.renders == []
 
-    async def test_html_may_have_five_mebibytes_and_not_a_byte_more(self, bench):
-        allowed = await bench.client.post("/v1/screenshot", json={"html": "a" * MAX_HTML_BYTES})
-        too_much = await bench.client.post("/v1/screenshot", json={"html": "a" * (MAX_HTML_BYTES + 1)})
+    @pytest.mark.parametrize("name", ["html", "markdown"])
+    async def test_a_document_may_have_five_mebibytes_and_not_a_byte_more(self, bench, name):
+        allowed = await bench.client.post("/v1/screenshot", json={name: "a" * MAX_DOCUMENT_BYTES})
+        too_much = await bench.client.post("/v1/screenshot", json={name: "a" * (MAX_DOCUMENT_BYTES + 1)})
 
         assert allowed.status_code == 200
-        assert_refused(too_much, "html", "invalid_parameter")
+        assert_refused(too_much, name, "invalid_parameter")
 
     async def test_html_is_measured_in_bytes(self, bench):
-        reply = await bench.client.post("/v1/screenshot", json={"html": "ü" * (MAX_HTML_BYTES // 2 + 1)})
+        reply = await bench.client.post("/v1/screenshot", json={"html": "ü" * (MAX_DOCUMENT_BYTES // 2 + 1)})
 
         assert_refused(reply, "html", "invalid_parameter")
 

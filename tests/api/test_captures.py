@@ -71,6 +71,18 @@ class TestTheFirstRequest:
         assert first.status_code == 200
         assert again.headers["x-cache-status"] == "HIT"
 
+    async def test_markdown_is_pictured_in_either_dialect_and_either_method(self, bench):
+        body = {"markdown": "# Hello", "markdown_css": "h1 { color: red }", "html_base_url": PAGE}
+        first = await bench.client.post("/v1/screenshot?strict=1", json=body)
+        again = await bench.client.get("/v1/screenshot?strict=1", params=body)
+        another = await bench.client.post(
+            "/v1/screenshot", json=body | {"markdown_css": "h1 { color: blue }"}
+        )
+
+        assert (first.status_code, first.headers["x-cache-status"]) == (200, "MISS")
+        assert again.headers["x-cache-status"] == "HIT"
+        assert another.headers["x-cache-status"] == "MISS"
+
     async def test_they_tell_the_wait_for_a_turn_apart_from_the_render(self, bench):
         bench.renderer.queue_ms = 1234
 

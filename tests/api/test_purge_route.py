@@ -196,11 +196,14 @@ async def test_the_source_url_is_what_chromium_makes_of_it_without_credentials(b
     assert (await bench.client.get(f"/v1/cache/{taken.headers['x-cache-key']}")).status_code == 404
 
 
-async def test_html_hangs_under_its_base_url(bench):
-    body = {"html": "<p>hi", "html_base_url": "https://mysite.com/mail/"}
-    await bench.client.post("/v1/screenshot", json=body)
+@pytest.mark.parametrize("name", ["html", "markdown"])
+async def test_a_document_hangs_under_its_base_url_and_without_one_under_no_glob(bench, name):
+    await bench.client.post("/v1/screenshot", json={name: "hi", "html_base_url": "https://mysite.com/mail/"})
+    await bench.client.post("/v1/screenshot", json={name: "hi"})
 
     assert (await purge(bench, url="https://mysite.com/mail/*"))["purged"] == 1
+    assert (await purge(bench, url="*://*/*"))["purged"] == 0
+    assert (await purge(bench, url="*"))["purged"] == 1
 
 
 async def test_a_hundred_purges_at_once_count_each_entry_once(bench, entries):

@@ -254,9 +254,10 @@ class TestHosts:
             assert (reply.json()["code"], reply.json()["error"]["code"]) == ("forbidden", "host_not_allowed")
             assert bench.renderer.renders == []
 
-    async def test_html_has_no_host_and_may_load_from_any(self, browser, bench):
+    async def test_a_document_has_no_host_and_may_load_from_any(self, browser, bench):
         pair = await a_pair(bench.parts.authenticator, bench.clock, hosts=["example.com"])
-        for options in ({"html": "<p>"}, {"html": "<p>", "html_base_url": PAGE}):
+        documents = ({"html": "<p>"}, {"html": "<p>", "html_base_url": PAGE}, {"markdown": "a"})
+        for options in documents:
             query = sign(options.items(), pair.public, pair.secret, bench.clock() + timedelta(days=1))
 
             assert (await browser.get(f"/v1/screenshot?{query}")).status_code == 403

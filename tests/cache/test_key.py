@@ -16,7 +16,15 @@ from calotype.cache.entry import CacheKey, check_address, id_in_address
 from calotype.cache.key import KeyMaker, canonical, check_custom_key
 from calotype.capture.emulation import Emulation
 from calotype.capture.errors import InvalidRequest
-from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
+from calotype.capture.negative import (
+    HtmlDocument,
+    MarkdownDocument,
+    Negative,
+    PageUrl,
+    Viewport,
+    Wait,
+    WaitUntil,
+)
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
 from calotype.capture.parse import parse_capture
 from calotype.capture.request import CaptureRequest
@@ -168,6 +176,9 @@ def test_every_field_of_a_request_changes_its_key():
         CaptureRequest(negative=replace(page, target=PageUrl("https://example.com/other"))),
         CaptureRequest(negative=replace(page, target=HtmlDocument("https://example.com/"))),
         CaptureRequest(negative=replace(page, target=HtmlDocument("https://example.com/", "https://example.com/"))),
+        *(CaptureRequest(negative=replace(page, target=MarkdownDocument(*one))) for one in
+          (("# a", "1"), ("# b", "1"), ("# a", "2"), ("# a", "1", "h1 {}"), ("# a", "1", "h2 {}"),
+           ("# a", "1", None, "https://example.com/"), ("https://example.com/", "1"))),
         *(CaptureRequest(negative=replace(page, viewport=Viewport(**one))) for one in
           ({"width_px": 1}, {"height_px": 1}, {"device_scale_factor": 2}, {"mobile": True})),
         *(CaptureRequest(negative=replace(page, wait=Wait(**one))) for one in

@@ -8,11 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calotype.capture.edition import edition
 from calotype.capture.emulation import Emulation
 from calotype.capture.errors import InvalidRequest, InvalidUrl, MissingParameter
-from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Viewport, Wait, WaitUntil
+from calotype.capture.negative import (
+    HtmlDocument,
+    MarkdownDocument,
+    Negative,
+    PageUrl,
+    Viewport,
+    Wait,
+    WaitUntil,
+)
 from calotype.capture.output import Area, AreaKind, ImageFormat, Output
-from calotype.capture.parse import DEFAULT_BUDGET_MS, MAX_HTML_BYTES, parse_capture
+from calotype.capture.parse import DEFAULT_BUDGET_MS, parse_capture
+from calotype.capture.parse_target import MAX_DOCUMENT_BYTES
 from calotype.capture.request import CaptureRequest
 from calotype.capture.verdict import FailOn
 
@@ -154,10 +164,38 @@ class TestTheTarget:
         assert refused(InvalidUrl, url="") == "url"
         assert refused(InvalidUrl, html="<p>", html_base_url="ftp://example.com/") == "html_base_url"
 
-    def test_html_has_a_bound_in_bytes(self):
-        parse_capture({"html": "a" * MAX_HTML_BYTES})
-        assert refused(html="a" * (MAX_HTML_BYTES + 1)) == "html"
-        assert refused(html="€" * (MAX_HTML_BYTES // 3 + 1)) == "html"
+    def test_markdown_its_style_sheet_and_its_base(self):
+        plain = parse_capture({"markdown": "# a"}).request.negative.target
+        styled = parse_capture({"markdown": "# a", "markdown_css": "h1 {}", "html_base_url": PAGE})
+
+        assert plain == MarkdownDocument("# a", edition(), None, None)
+        assert styled.request.negative.target == MarkdownDocument("# a", edition(), "h1 {}", PAGE)
+        assert styled.unknown == []
+
+    @pytest.mark.parametrize(
+        ("mapping", "field"),
+        [
+            ({"url": PAGE, "markdown": "a"}, "url"),
+            ({"html": "<p>", "markdown": "a"}, "html"),
+            ({"url": PAGE, "html": "<p>", "markdown": "a"}, "url"),
+            ({"url": PAGE, "markdown_css": "a {}"}, "markdown_css"),
+            ({"html": "<p>", "markdown_css": "a {}"}, "markdown_css"),
+            ({"markdown": "a", "markdown_css": "a" * (256 * 1024 + 1)}, "markdown_css"),
+            ({"markdown": "a", "markdown_css": 1}, "markdown_css"),
+            ({"markdown": "a", "markdown_css": "a\0"}, "markdown_css"),
+            ({"markdown": ["a"]}, "markdown"),
+            ({"markdown": " "}, "markdown"),
+            ({"markdown": "a\0b"}, "markdown"),
+        ],
+    )
+    def test_what_does_not_go_together_or_is_none_is_named(self, mapping, field):
+        assert refused(**mapping) == field
+
+    @pytest.mark.parametrize("name", ["html", "markdown"])
+    def test_a_document_has_a_bound_in_bytes(self, name):
+        parse_capture({name: "a" * MAX_DOCUMENT_BYTES})
+        assert refused(**{name: "a" * (MAX_DOCUMENT_BYTES + 1)}) == name
+        assert refused(**{name: "€" * (MAX_DOCUMENT_BYTES // 3 + 1)}) == name
 
 
 def test_unknown_fields_are_listed_with_their_paths():
@@ -178,7 +216,19 @@ _JUNK = st.sampled_from([
     [], ["a"], [None], {}, {"a": 1},
 ])  # fmt: skip
 _NAMES = st.sampled_from(
-    ["url", "html", "html_base_url", "viewport", "capture", "output", "wait", "browser", "fail_on"]
+    [
+        "url",
+        "html",
+        "markdown",
+        "markdown_css",
+        "html_base_url",
+        "viewport",
+        "capture",
+        "output",
+        "wait",
+        "browser",
+        "fail_on",
+    ]
 )
 _GROUP = st.dictionaries(
     st.sampled_from(["width", "height", "scale", "mobile", "mode", "selector", "format", "quality", "until",

@@ -29,6 +29,7 @@ def test_a_command_that_cannot_be_understood(tmp_path, arguments, status, messag
     ("source", "stdin", "message"),
     [
         ("-", b"\xff\xfe", "calotype: FILE - cannot be read ('utf-8' codec"),
+        ("nowhere.md", None, "calotype: FILE nowhere.md cannot be read ([Errno 2]"),
         ("nowhere.html", None, "calotype: FILE nowhere.html cannot be read ([Errno 2]"),
         ("ftp://example.com/", None, "calotype: url has a scheme other than http and https"),
     ],

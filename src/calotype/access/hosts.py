@@ -44,7 +44,7 @@ class Hosts:
         return cls(tuple(sorted({_spelled(text) for text in texts})))
 
     def check(self, host: str | None) -> None:
-        """Raise HostNotAllowed unless pages of host may be pictured; None is what has no host: html."""
+        """Raise HostNotAllowed unless pages of host may be pictured; None is what has no host: a document."""
         if self.names and not (host and any(_covers(name, host) for name in self.names)):
             raise HostNotAllowed
 

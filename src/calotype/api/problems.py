@@ -42,7 +42,9 @@ class BodyTooLarge(InvalidRequest):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            "body", f"has more than {max_bytes} bytes", "it may have 1 MiB, and with html another 5 MiB"
+            "body",
+            f"has more than {max_bytes} bytes",
+            "it may have 1 MiB, and with html or markdown another 5 MiB",
         )
 
 

@@ -23,7 +23,7 @@ from calotype.cache.hot import HotBlobs
 from calotype.clock import Clock
 
 MAX_REQUEST_BYTES = 8192
-"""Longer ones carry html, whose reading costs little beside its sending."""
+"""Longer ones carry a document, whose reading costs little beside its sending."""
 _MOST_BYTES = 16 * 1024 * 1024
 """Requests and heads remembered, bodies not: those are HotBlobs' to bound."""
 _OVERHEAD_BYTES = 1024

@@ -24,13 +24,14 @@ from calotype.cache.entry import Mode, Namespace
 from calotype.cache.purge import MAX_TOKEN
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import shown
-from calotype.capture.parse import MAX_HTML_BYTES
+from calotype.capture.parse_target import MAX_DOCUMENT_BYTES
 
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
-_MAX_HTML_BODY_BYTES = MAX_HTML_BYTES + MAX_BODY_BYTES
-"""html may fill its own bound, and JSON's escapes and the other options come on top."""
+_MAX_DOCUMENT_BODY_BYTES = MAX_DOCUMENT_BYTES + MAX_BODY_BYTES
+"""A document may fill its own bound, and JSON's escapes and the other options come on top."""
+_DOCUMENTS = {"html", "markdown"}
 _ID_BYTES = 8
 _chance: list[str] = []
 _IDEMPOTENCY_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_TOKEN}}}")
@@ -130,13 +131,13 @@ def wants_description(scope: Scope) -> bool:
 async def json_object(request: Request) -> dict[str, object]:
     """Return the body, a JSON object.
 
-    Raises InvalidRequest when it is none, BodyTooLarge beyond 1 MiB, or 6 MiB with html.
+    Raises InvalidRequest when it is none, BodyTooLarge beyond 1 MiB, or 6 MiB with a document.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_HTML_BODY_BYTES:
-            raise BodyTooLarge(_MAX_HTML_BODY_BYTES)
+        if len(body) > _MAX_DOCUMENT_BODY_BYTES:
+            raise BodyTooLarge(_MAX_DOCUMENT_BODY_BYTES)
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -145,7 +146,7 @@ async def json_object(request: Request) -> dict[str, object]:
         raise InvalidRequest(
             "body", "is no JSON object", 'send an object such as {"url": "https://example.com"}'
         )
-    if len(body) > MAX_BODY_BYTES and "html" not in value:
+    if len(body) > MAX_BODY_BYTES and not _DOCUMENTS & value.keys():
         raise BodyTooLarge(MAX_BODY_BYTES)
     return value
 

@@ -27,7 +27,21 @@ class HtmlDocument:
     """Where relative links point, and document.baseURI; about:blank without it."""
 
 
-Target = PageUrl | HtmlDocument
+@dataclass(frozen=True, slots=True)
+class MarkdownDocument:
+    """Markdown that came with the request, to be made a document of by markdown.py."""
+
+    markdown: str
+    edition: str
+    """What makes it, from edition.py: the same Markdown in another edition is another picture."""
+    css: str | None = None
+    """A style sheet after the default one."""
+    base_url: str | None = None
+    """As of HtmlDocument."""
+
+
+Document = HtmlDocument | MarkdownDocument
+Target = PageUrl | Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

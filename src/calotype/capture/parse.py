@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from calotype.capture.emulation import MediaType
-from calotype.capture.errors import InvalidRequest, MissingParameter
+from calotype.capture.errors import InvalidRequest
 from calotype.capture.expand import expand
 from calotype.capture.fields import SECRET_GROUPS, Fields
-from calotype.capture.negative import HtmlDocument, Negative, PageUrl, Target, Viewport, Wait, WaitUntil
+from calotype.capture.negative import Negative, PageUrl, Viewport, Wait, WaitUntil
 from calotype.capture.parse_browser import MAX_SELECTOR, parse_block, parse_browser, parse_network, parse_page
 from calotype.capture.parse_output import parse_output
+from calotype.capture.parse_target import parse_target
 from calotype.capture.request import CaptureRequest
-from calotype.capture.target import parse_page_url
 from calotype.capture.verdict import FailOn, parse_fail_on
 
 DEFAULT_BUDGET_MS = 25_000
 """Clients hang up after 30 s; an answer, even a bad one, must have reached them by then."""
 MAX_BUDGET_MS = 120_000
-MAX_HTML_BYTES = 5 * 1024 * 1024
 _MAX_SIDE_PX = 8_192
 _MAX_VIEWPORT_PIXELS = 50_000_000
 """Image pixels of a viewport: 200 MB of bitmap in the browser, and as much again while it encodes."""
@@ -46,7 +45,7 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
     take out first. Raises InvalidRequest naming the field, the fault and what is allowed.
     """
     fields = Fields(expand(mapping))
-    target = _target(fields)
+    target = parse_target(fields)
     groups = {
         name: Fields(fields.group(name), name, secret=name in SECRET_GROUPS)
         for name in ("viewport", "wait", "browser", "block", "page", "network", "output", "capture", "pdf")
@@ -82,23 +81,6 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
         fail_on=fail_on,
         unknown=[path for group in (fields, *groups.values()) for path in group.unknown()],
     )
-
-
-def _target(fields: Fields) -> Target:
-    # What is wrong with a URL is parse_page_url's to say: it repeats no part of what may be a password.
-    url, html, base_url = fields.raw_text("url"), fields.text("html"), fields.raw_text("html_base_url")
-    if url is not None and html is not None:
-        raise InvalidRequest("url", "and html are both given", "give exactly one of url and html")
-    if html is not None:
-        size = len(html.encode("utf-8", "surrogatepass"))
-        if size > MAX_HTML_BYTES:
-            raise InvalidRequest("html", f"has {size} bytes", f"at most {MAX_HTML_BYTES} are allowed")
-        return HtmlDocument(html, None if base_url is None else parse_page_url(base_url, "html_base_url"))
-    if url is None:
-        raise MissingParameter("url", "is missing", "give exactly one of url and html")
-    if base_url is not None:
-        raise InvalidRequest("html_base_url", "is given without html", "it goes with html only")
-    return PageUrl(parse_page_url(url, "url"))
 
 
 def _viewport(group: Fields) -> Viewport:

@@ -18,7 +18,7 @@ from calotype.capture.wildcards import read_pattern
 
 MAX_SELECTOR = 1_024
 _MAX_ITEMS = 100
-_MAX_CODE = 256 * 1024
+MAX_CODE = 256 * 1024
 """Characters of one script or style sheet."""
 _MAX_GLOB = 2_048
 _MAX_HEADERS = 50
@@ -105,8 +105,8 @@ def parse_block(group: Fields) -> Blocking:
 def parse_page(group: Fields) -> Retouch:
     """Return the `page` group. Raises InvalidRequest."""
     return Retouch(
-        styles=_list(group, "styles", _MAX_CODE),
-        scripts=_list(group, "scripts", _MAX_CODE),
+        styles=_list(group, "styles", MAX_CODE),
+        scripts=_list(group, "scripts", MAX_CODE),
         remove=_list(group, "remove", MAX_SELECTOR),
         hide=_list(group, "hide", MAX_SELECTOR),
         click=group.text("click", MAX_SELECTOR),

@@ -42,10 +42,14 @@ from calotype.settings import Settings
 
 _BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif", ".pdf": "pdf"}
 _HTML_SUFFIXES = (".html", ".htm")
+_MARKDOWN_SUFFIXES = (".md", ".markdown")
+_READABLE = "give a file that is there, in UTF-8"
 
 
 def take(
-    source: Annotated[str, typer.Argument(metavar="URL|-|FILE.html", help="What to picture; - reads HTML.")],
+    source: Annotated[
+        str, typer.Argument(metavar="URL|-|FILE.html|FILE.md", help="What to picture; - reads HTML.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the picture goes; - writes it out.")
     ],
@@ -63,7 +67,14 @@ def take(
     delay: DelayOption = None,
     timeout: TimeoutOption = None,
     html_base_url: Annotated[
-        str | None, typer.Option("--html-base-url", metavar="URL", help="Base of links in the HTML.")
+        str | None,
+        typer.Option("--html-base-url", metavar="URL", help="Base of links in the HTML or Markdown."),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Read - or the file as Markdown, whatever it is called.")
+    ] = False,
+    markdown_css: Annotated[
+        Path | None, typer.Option("--markdown-css", metavar="FILE", help="A style sheet for the Markdown.")
     ] = None,
     fail_on: FailOnOption = None,
     preset: PresetOption = None,
@@ -82,7 +93,7 @@ def take(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Take one picture of a page, or of HTML from a file or standard input."""
+    """Take one picture of a page, or of HTML or Markdown from a file or standard input."""
     settings = settings_of(config, egress_allow=egress_allow, browser=browser)
     options = from_query(
         query_pairs(
@@ -105,7 +116,11 @@ def take(
             device=device,
         )
     )
-    options |= _source(source, html_base_url)
+    options |= _source(source, as_markdown=markdown)
+    if html_base_url is not None:
+        options["html_base_url"] = html_base_url
+    if markdown_css is not None:
+        options["markdown_css"] = _read("--markdown-css", markdown_css)
     parsed = parse_capture(options)
     if parsed.unknown:
         raise InvalidRequest(parsed.unknown[0], "is not known", "see docs/capturing.md for all options")
@@ -131,18 +146,26 @@ async def _capture(settings: Settings, parsed: ParsedCapture) -> Capture:
     return capture
 
 
-def _source(source: str, base_url: str | None) -> dict[str, object]:
+def _source(source: str, *, as_markdown: bool) -> dict[str, object]:
     path = Path(source)
-    is_file = "://" not in source and path.suffix.lower() in _HTML_SUFFIXES
-    if source != "-" and not is_file:
-        return {"url": source, "html_base_url": base_url}
+    suffix, is_local = path.suffix.lower(), "://" not in source
+    is_markdown = as_markdown or (is_local and suffix in _MARKDOWN_SUFFIXES)
+    if source == "-":
+        text = _read("FILE", None)
+    elif is_local and (is_markdown or suffix in _HTML_SUFFIXES):
+        text = _read("FILE", path)
+    else:
+        return {"url": source}
+    return {"markdown" if is_markdown else "html": text}
+
+
+def _read(argument: str, path: Path | None) -> str:
+    """Return the text of a file, or of standard input."""
     try:
-        html = (path.read_bytes() if is_file else sys.stdin.buffer.read()).decode()
+        return (sys.stdin.buffer.read() if path is None else path.read_bytes()).decode()
     except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidRequest(
-            "FILE", f"{source} cannot be read ({exc})", "give a URL, or HTML in UTF-8"
-        ) from exc
-    return {"html": html, "html_base_url": base_url}
+        name = "-" if path is None else str(path)
+        raise InvalidRequest(argument, f"{name} cannot be read ({exc})", _READABLE) from exc
 
 
 def _format(asked: ImageFormat | None, output: Path) -> str | None:

@@ -12,7 +12,7 @@ from typing import Final, Self, assert_never
 
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
-from calotype.capture.negative import HtmlDocument, Negative, PageUrl, WaitUntil
+from calotype.capture.negative import Document, HtmlDocument, MarkdownDocument, Negative, PageUrl, WaitUntil
 from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.retouch import Retouch
@@ -44,6 +44,7 @@ from calotype.render.seeded import Seeded
 from calotype.render.settings import BrowserSettings
 from calotype.render.settle import Rest, settled
 from calotype.render.shoot import shoot
+from calotype.render.typeset import as_html
 from calotype.render.unpin import unpin
 
 log = logging.getLogger("calotype.render")
@@ -185,9 +186,11 @@ async def _picture(
         case PageUrl() as target:
             progress.step = "waiting for the page's server to answer"
             await wait.open_url(page, target, way_out, deadline.remaining_s())
-        case HtmlDocument() as document:
+        case HtmlDocument() | MarkdownDocument() as document:
+            progress.step = "typesetting the Markdown"
+            html = await as_html(document)
             progress.step = "handing the document to the browser"
-            await wait.open_html(page, document, interception, deadline.remaining_s())
+            await wait.open_html(page, html, interception, deadline.remaining_s())
         case unreachable:
             assert_never(unreachable)
     click = Click(negative.page.click)
@@ -282,7 +285,7 @@ async def _judge(page: Page, negative: Negative, rest: Rest, deadline: Deadline)
         console_errors=seen.console_errors,
     )
     # A document that came with the request is what its sender made it.
-    if isinstance(negative.target, HtmlDocument):
+    if isinstance(negative.target, Document):
         return verdict
     evidence = seen.evidence(page.status, page.headers)
     wall = wall_of(evidence)

@@ -20,7 +20,7 @@ import duckduckgo_autoconsent
 import msgspec
 
 from calotype.capture.blocking import Unwanted
-from calotype.capture.negative import HtmlDocument, Negative
+from calotype.capture.negative import Document, Negative
 from calotype.render.cdp import CdpError, Session
 
 log = logging.getLogger("calotype.render")
@@ -285,7 +285,7 @@ def open_consent(negative: Negative, main_frame: str) -> Consent | None:
     if Unwanted.COOKIE_BANNERS not in negative.block.unwanted:
         return None
     target = negative.target
-    return Consent(main_frame, at_once=isinstance(target, HtmlDocument) and target.base_url is None)
+    return Consent(main_frame, at_once=isinstance(target, Document) and target.base_url is None)
 
 
 @cache

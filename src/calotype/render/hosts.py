@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 from urllib.parse import urlsplit
 
-from calotype.capture.negative import HtmlDocument, PageUrl, Target
+from calotype.capture.negative import HtmlDocument, MarkdownDocument, PageUrl, Target
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -26,7 +26,7 @@ def limited_host(target: Target, is_own: Callable[[str, int], bool]) -> str | No
                 return None  # What cannot be read is visited by nobody, and refused where it is opened.
             # With the dot that ends a full name it is the same host.
             return None if is_own(host, port) else host.rstrip(".") or None
-        case HtmlDocument():
+        case HtmlDocument() | MarkdownDocument():
             return None
         case unreachable:
             assert_never(unreachable)

@@ -21,7 +21,7 @@ from calotype.cache.store import CacheStore, OpenEntry, Origin
 from calotype.cache.url_key import NO_URL_KEY, url_key
 from calotype.capture.errand import Errand, Urgency
 from calotype.capture.errors import CaptureError, TargetForbidden, TargetRefused
-from calotype.capture.negative import HtmlDocument, PageUrl, Target
+from calotype.capture.negative import HtmlDocument, MarkdownDocument, PageUrl, Target
 from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.result import Capture
@@ -303,9 +303,9 @@ def _marked(asked: TakeRequest) -> TakeRequest:
 def _index_key(target: Target) -> str:
     """Return where in the index target's entries hang; without a URL no glob reaches them."""
     match target:
-        case PageUrl(url) | HtmlDocument(base_url=str(url)):
+        case PageUrl(url) | HtmlDocument(base_url=str(url)) | MarkdownDocument(base_url=str(url)):
             return url_key(source_url(url))
-        case HtmlDocument():
+        case HtmlDocument() | MarkdownDocument():
             return NO_URL_KEY
         case unreachable:
             assert_never(unreachable)

@@ -40,7 +40,8 @@ _DEEP = re.compile(
 """A field of an object, where only flat names can be written: in query parameters."""
 
 _ELSEWHERE = {
-    "url", "html", "html_base_url", "preset", "full_page", "fail_on", "response_type", "strict",
+    "url", "html", "markdown", "markdown_css", "html_base_url", "preset", "full_page", "fail_on",
+    "response_type", "strict",
 }  # fmt: skip
 """Names that are spelled alike everywhere."""
 _NUMBERS = {
