@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Self, assert_never
 
 from calotype.capture.errand import MACHINES_OWN, Errand
@@ -63,6 +63,25 @@ class _Progress:
     """What is being waited for, in words that end the sentence `it was ...`."""
 
     step = "opening a page in the browser"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One attempt at a capture: its page, what follows that page about, and what was asked for."""
+
+    page: Page
+    interception: Interception
+    seeded: Seeded
+    hider: Hider
+    way_out: EgressExit
+    request: CaptureRequest
+    deadline: Deadline
+    progress: _Progress
+
+    @property
+    def negative(self) -> Negative:
+        """What the browser must do."""
+        return self.request.negative
 
 
 class ChromiumRenderer:
@@ -154,7 +173,16 @@ async def _capture(
     interception = Interception(negative, url, page.frame_id, filters)
     seeded, consent = Seeded(negative, remaining_s), open_consent(negative, page.frame_id)
     frames = Frames(negative, interception, seeded, page.traffic, remaining_s, consent)
-    hider = Hider(page, frames, filters, interception, consent)
+    attempt = _Attempt(
+        page=page,
+        interception=interception,
+        seeded=seeded,
+        hider=Hider(page, frames, filters, interception, consent),
+        way_out=way_out,
+        request=request,
+        deadline=deadline,
+        progress=progress,
+    )
     preparing = [page.listen(remaining_s), emulate(tab, negative, remaining_s), frames.follow(tab.session)]
     if interception.is_needed:
         preparing.append(interception.begin(tab.session, remaining_s))
@@ -164,25 +192,16 @@ async def _capture(
         preparing.append(consent.begin(tab.session, remaining_s))
     await asyncio.gather(*preparing, set_cookies(tab, negative, url, remaining_s))
     try:
-        return await _picture(page, interception, seeded, hider, way_out, request, deadline, progress)
+        return await _picture(attempt)
     finally:
         await frames.close()
         if consent is not None:
             await consent.close()
 
 
-async def _picture(
-    page: Page,
-    interception: Interception,
-    seeded: Seeded,
-    hider: Hider,
-    way_out: EgressExit,
-    request: CaptureRequest,
-    deadline: Deadline,
-    progress: _Progress,
-) -> tuple[Picture, Verdict]:
-    negative = request.negative
-    match negative.target:
+async def _picture(attempt: _Attempt) -> tuple[Picture, Verdict]:
+    page, way_out, deadline, progress = attempt.page, attempt.way_out, attempt.deadline, attempt.progress
+    match attempt.negative.target:
         case PageUrl() as target:
             progress.step = "waiting for the page's server to answer"
             await wait.open_url(page, target, way_out, deadline.remaining_s())
@@ -190,52 +209,45 @@ async def _picture(
             progress.step = "typesetting the Markdown"
             html = await as_html(document)
             progress.step = "handing the document to the browser"
-            await wait.open_html(page, html, interception, deadline.remaining_s())
+            await wait.open_html(page, html, attempt.interception, deadline.remaining_s())
         case unreachable:
             assert_never(unreachable)
-    click = Click(negative.page.click)
+    click = Click(attempt.negative.page.click)
     for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
-            rest = await _bring_to_rest(page, seeded, hider, way_out, request, deadline, progress, click)
+            rest = await _bring_to_rest(attempt, click)
             progress.step = "taking the picture"
-            verdict = await _judge(page, negative, rest, deadline)
-            picture = await _print(page, seeded, request, deadline)
+            verdict = await _judge(page, attempt.negative, rest, deadline)
+            picture = await _print(attempt)
             wait.check_reached(page, way_out)
             if way_out.spent and verdict.cut is None:
                 verdict = replace(verdict, cut=Cut.TRAFFIC)
-            return picture, hider.tell(replace(verdict, blank=picture.blank))
+            return picture, attempt.hider.tell(replace(verdict, blank=picture.blank))
     raise NavigationFailed(without_credentials(page.url), "it keeps going from one document to the next")
 
 
-async def _print(page: Page, seeded: Seeded, request: CaptureRequest, deadline: Deadline) -> Picture:
+async def _print(attempt: _Attempt) -> Picture:
     """Take the picture, or print the page, and make of it what was asked for."""
-    output = request.output
+    page, negative, output = attempt.page, attempt.negative, attempt.request.output
+    deadline = attempt.deadline
     if output.pdf is not None:
         mark = MARK if output.watermark else None
-        return await print_page(page, output.pdf, request.negative.browser, mark, deadline.remaining_s())
-    negative = request.negative
+        return await print_page(page, output.pdf, negative.browser, mark, deadline.remaining_s())
     await unpin(page, output.area, deadline)
-    return await seeded.steady(
+    return await attempt.seeded.steady(
         lambda: shoot(page, negative.viewport, output, deadline.remaining_s(), freeze=negative.freeze)
     )
 
 
-async def _bring_to_rest(
-    page: Page,
-    seeded: Seeded,
-    hider: Hider,
-    way_out: EgressExit,
-    request: CaptureRequest,
-    deadline: Deadline,
-    progress: _Progress,
-    click: Click,
-) -> Rest:
+async def _bring_to_rest(attempt: _Attempt, click: Click) -> Rest:
     """Wait for all that was asked for. Raises PageMoved if another document takes this one's place."""
-    asked, area = request.negative.wait, request.output.area
+    page, seeded, hider = attempt.page, attempt.seeded, attempt.hider
+    deadline, progress = attempt.deadline, attempt.progress
+    asked, wanted, area = attempt.negative.wait, attempt.negative.page, attempt.request.output.area
     progress.step = LOADING[asked.until]
-    idle = await wait.loaded(page, asked.until, way_out, deadline)
-    wait.check_reached(page, way_out)
-    document, wanted = page.loader_id, request.negative.page
+    idle = await wait.loaded(page, asked.until, attempt.way_out, deadline)
+    wait.check_reached(page, attempt.way_out)
+    document = page.loader_id
     progress.step = "leaving out what is blocked"
     await hider.decline()
     await hider.hide(deadline)
@@ -266,7 +278,7 @@ async def _bring_to_rest(
     progress.step = "waiting for fonts and images"
     await hider.hide(deadline)
     network = idle and asked.until is not WaitUntil.DOM_CONTENT_LOADED
-    rest = await settled(page, area, deadline, freeze=request.negative.freeze, network=network)
+    rest = await settled(page, area, deadline, freeze=attempt.negative.freeze, network=network)
     await seeded.rest(page)
     if page.leaving or page.loader_id != document:
         raise PageMoved
