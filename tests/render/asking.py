@@ -112,6 +112,12 @@ def page_processes(group: int) -> set[int]:
     return {pid for pid, command in members(group).items() if "--type=renderer" in command}
 
 
+def pages_in_use(renderer: ChromiumRenderer) -> int:
+    """How many processes of pages there are, but for those that stand ready."""
+    (house,) = renderer._pool._houses.all
+    return len(page_processes(house.process.pid)) - len(house.spares)
+
+
 def kill(pids: set[int]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ from tests.render.asking import (
     kill,
     members,
     page_processes,
+    pages_in_use,
     picture,
     share_of,
     take,
@@ -130,11 +131,11 @@ async def test_popups_do_no_harm_and_are_gone_with_their_page(renderer, site):
 
     assert share_of(picture(capture), GREEN) == 1
     (house,) = renderer._pool._houses.all
-    await until(lambda: house.tabs == 0)
-    targets = await house.process.connection.browser.call(
-        "Target.getTargets", {}, 5, dict[str, list[dict[str, str]]]
-    )
-    assert [t for t in targets["targetInfos"] if t["type"] == "page"] == []
+    await until(lambda: house.tabs == 0 and len(house.contexts) == len(house.spares))
+    targets = await house.process.connection.browser.call("Target.getTargets", {}, 5, dict[str, Any])
+    pages = [target for target in targets["targetInfos"] if target["type"] == "page"]
+    assert {page["browserContextId"] for page in pages} == house.contexts
+    assert len(pages) == len(house.contexts) == len(house.spares)
 
 
 async def test_popups_are_closed_as_they_open(renderer, site):
@@ -147,7 +148,7 @@ async def test_popups_are_closed_as_they_open(renderer, site):
 
     await until(lambda: site.visits["/popups"])
     await asyncio.sleep(1)
-    assert await pages() == 1
+    assert await pages() == 1 + len(house.spares)
     capture.cancel()
     await asyncio.wait([capture])
 
@@ -183,7 +184,7 @@ async def test_a_page_caught_in_a_loop_ends_at_the_deadline_and_its_process_with
 
     (house,) = renderer._pool._houses.all
     await until(lambda: house.tabs == 0)
-    await until(lambda: not page_processes(house.process.pid))
+    await until(lambda: pages_in_use(renderer) == 0)
 
 
 async def test_a_page_in_an_endless_loop_does_not_hold_up_its_neighbour(renderer, site):
@@ -242,10 +243,12 @@ async def test_a_page_whose_process_dies_twice_is_given_up(renderer, site):
 
 
 async def test_the_death_of_one_page_leaves_its_neighbour_alone(renderer, site):
-    browser = browser_pid(renderer)
+    (house,) = renderer._pool._houses.all
+    house.spares.drop_all()
+    await until(lambda: pages_in_use(renderer) == 0)
     victim = asyncio.create_task(take(renderer, site.url("/held/victim")))
     await site.arrival("victim")
-    victims = page_processes(browser)
+    victims = page_processes(house.process.pid)
     neighbour = asyncio.create_task(take(renderer, site.url("/held/neighbour")))
     await site.arrival("neighbour")
     kill(victims)

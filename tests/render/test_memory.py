@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from calotype.capture.errors import CaptureError, NavigationFailed, PageTooBig, RenderTimeout
-from tests.render.asking import GREEN, browser_pid, members, page_processes, picture, share_of, take, until
+from tests.render.asking import GREEN, browser_pid, members, pages_in_use, picture, share_of, take, until
 from tests.render.chaos import BUSY_S, GRACE_S
 from tests.render.conftest import a_profile_root, open_renderer
 from tests.site.server import Site
@@ -65,7 +65,7 @@ async def beside_a_neighbour(renderer, site, bomb: str, budget_ms: int = 30_000)
     assert (await neighbour).verdict.title == "Held"
     assert site.visits["/held/neighbour"] == 1
     assert browser_pid(renderer) == browser
-    await until(lambda: not page_processes(browser), 20)
+    await until(lambda: pages_in_use(renderer) == 0, 20)
     return told.value
 
 
@@ -122,7 +122,7 @@ async def test_workers_that_leave_the_browser_no_time_cost_others_no_more_than_a
     site.release("neighbour")
 
     assert (await neighbour).verdict.title == "Held"
-    await until(lambda: not page_processes(browser_pid(renderer)), 20)
+    await until(lambda: pages_in_use(renderer) == 0, 20)
 
 
 async def test_an_answer_that_never_ends_is_told_in_time(renderer, site):

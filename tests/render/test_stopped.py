@@ -10,7 +10,7 @@ import time
 import pytest
 
 from calotype.capture.errors import CaptureError, RenderTimeout
-from tests.render.asking import browser_pid, members, page_processes, take, until
+from tests.render.asking import browser_pid, members, pages_in_use, take, until
 from tests.render.chaos import BUSY_S, GRACE_S, of_kind
 
 QUICK = {"open_timeout_s": 2.0, "dispose_timeout_s": 1.0}
@@ -51,7 +51,7 @@ async def test_a_page_that_stands_still_costs_only_its_own_caller(a_renderer, si
 
         assert (await take(renderer, site.url("/home"))).verdict.http_status == 200
         assert browser_pid(renderer) == first
-        await until(lambda: not page_processes(first), 20)
+        await until(lambda: pages_in_use(renderer) == 0, 20)
 
 
 async def test_a_page_that_is_slow_by_itself_costs_the_browser_nothing(a_renderer, site):

@@ -22,7 +22,7 @@ from calotype.clock import Deadline
 from calotype.egress.proxy import EgressExit, EgressProxy
 from calotype.findings import Fault
 from calotype.render import inspect, wait
-from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost
+from calotype.render.cdp import CallTimeout, CdpError, ConnectionLost, LoadCut
 from calotype.render.consent import open_consent
 from calotype.render.develop import MARK
 from calotype.render.emulate import emulate, set_cookies
@@ -136,7 +136,8 @@ async def _try_twice(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             progress.step = "opening a page in the browser"
-            tab = await slot.open_tab()
+            # A document that came with the request asks nothing of its server, and would not notice.
+            tab = await slot.open_tab(fresh=not isinstance(request.negative.target, PageUrl))
             picture, verdict = await _capture(tab, slot.exit, request, filters, deadline, progress)
             return Capture(
                 image=picture.image,
@@ -150,6 +151,8 @@ async def _try_twice(
             raise
         except (CdpError, LaunchFailed) as exc:
             slot.check_size()
+            if isinstance(exc, LoadCut):
+                slot.distrust()
             log.warning("attempt %d of a capture failed while %s: %r", attempt, progress.step, exc)
             if attempt == ATTEMPTS:
                 whole = isinstance(exc, ConnectionLost | LaunchFailed)

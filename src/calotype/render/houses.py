@@ -21,6 +21,7 @@ import msgspec
 from calotype.render.cdp import CdpError, Session, TargetCrashed
 from calotype.render.process import BrowserProcess, Launcher
 from calotype.render.settings import BrowserSettings
+from calotype.render.spares import BlankPage, Spares
 
 log = logging.getLogger("calotype.render")
 
@@ -60,6 +61,9 @@ class House:
     """A browser and who is in it."""
 
     process: BrowserProcess
+    spare_idle_s: float
+    spares: Spares = field(init=False)
+    """The pages in it that nobody uses yet; they are no tabs, and nothing waits for them to leave."""
     tabs: int = 0
     opened: int = 0
     retired: bool = False
@@ -89,6 +93,9 @@ class House:
     context_of: dict[str, str] = field(default_factory=dict)
     """The context of each page and each frame that has a process of its own."""
 
+    def __post_init__(self) -> None:
+        self.spares = Spares(self.spare_idle_s, self._dismiss)
+
     @property
     def lost(self) -> bool:
         """Whether the browser is gone."""
@@ -98,6 +105,18 @@ class House:
     def proven_at(self) -> float:
         """When it last showed that it makes pictures."""
         return max(self.pictured_at, self.passed_at)
+
+    def forget(self, context_id: str) -> None:
+        """Keep nothing of a context that is gone."""
+        self.contexts.discard(context_id)
+        self.too_big.pop(context_id, None)
+        self.pages.pop(context_id, None)
+
+    def _dismiss(self, page: BlankPage) -> None:
+        # Nobody waits for a page that has shown nothing, and its exit has seen nothing of it.
+        gone = {"browserContextId": page.context_id}
+        self.process.connection.browser.post("Target.disposeBrowserContext", gone)
+        self.forget(page.context_id)
 
 
 Examine = Callable[[House], Coroutine[Any, Any, None]]
@@ -137,10 +156,14 @@ class Houses:
         """Whether a browser is being examined, replaced or ended."""
         return bool(self._chores)
 
+    @property
+    def current(self) -> House | None:
+        """The browser that captures go to, if one runs."""
+        return None if self._current is None or self._current.lost else self._current
+
     async def find(self) -> House:
         """Return the browser for the next capture, launching one if there is none. Raises LaunchFailed."""
-        house = self._current
-        if house is not None and not house.lost:
+        if (house := self.current) is not None:
             return house
         if self.launch is None:
             self.launch = asyncio.create_task(self._launch())
@@ -186,6 +209,8 @@ class Houses:
 
     def doubt(self, house: House) -> None:
         """Have house examined in the background, unless it has just been; it is given up if it fails."""
+        # Whatever makes a capture late may have befallen the pages that stand ready, too.
+        house.spares.drop_all()
         if time.monotonic() - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
             self._do(self.examine(house))
 
@@ -218,7 +243,7 @@ class Houses:
 
     async def _launch(self) -> House:
         try:
-            house = House(await self._launcher.start())
+            house = House(await self._launcher.start(), self._settings.spare_idle_s)
         finally:
             self.launch = None
         self.all.append(house)
@@ -240,6 +265,7 @@ class Houses:
             old.spared_until = time.monotonic() + SUCCESSOR_AGAIN_S
             return
         old.retired, old.retired_at = True, time.monotonic()
+        old.spares.drop_all()
         if old.tabs == 0:
             await self._demolish(old)
 
@@ -272,10 +298,9 @@ def _forget_target(house: House, event: _Destroyed) -> None:
 def _note_crash(house: House, crash: _Crashed) -> None:
     """Put the death of a page down to what it took, if it is we who ended it."""
     ours = crash.error_code == signal.SIGKILL and time.monotonic() - house.culled_at < NEWS_S
-    context_id = house.context_of.get(crash.target_id)
-    if ours and context_id is not None:
+    context_id = house.context_of.get(crash.target_id, "")
+    page = house.pages.get(context_id)
+    if ours and page is not None:
         house.too_big[context_id] = house.culled_for
         # It may have been a frame's process; without that frame there is no picture either.
-        page = house.pages.get(context_id)
-        if page is not None:
-            page.end(TargetCrashed)
+        page.end(TargetCrashed)

@@ -1,9 +1,13 @@
 """BrowserPool: one context per capture, in turns, a browser that is replaced when it must be.
 
-A slot is a place where one capture can run. It has its own way out, so that what the proxy
-refused is known per capture. A caller gets a slot, opens a tab in it (two, if the first
+A slot is a place where one capture can run. A caller gets a slot, opens a tab in it (two, if the first
 crashes), and leaves; closing the tab is the pool's work, in the background, so that neither a
-picture that is done nor a caller who gave up waits for it. Until then the slot is not free.
+picture that is done nor a caller who gave up waits for it.
+
+What the proxy refused is to be known per capture, and a page that is being closed may still ask for
+something. So a slot has two ways out, which captures use in turns: while one of them is cleared, the next
+capture uses the other. And while there are cores to spare, a blank page is opened behind the way that comes
+next and stands ready there: one third of what a small page takes is the start of its process.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +32,7 @@ from calotype.render.fitness import Fitness
 from calotype.render.houses import House, Houses
 from calotype.render.process import Launcher
 from calotype.render.settings import BrowserSettings
+from calotype.render.spares import BlankPage
 from calotype.render.turns import Turns
 from calotype.render.watch import Watch
 
@@ -47,13 +52,9 @@ class _Attached(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
-    """A blank page in a context of its own."""
+class Tab(BlankPage):
+    """A blank page that is a capture's own, and the browser that it is in."""
 
-    session: Session
-    target_id: str
-    """Also the id of the page's main frame."""
-    context_id: str
     house: House
 
     @property
@@ -67,21 +68,54 @@ class Tab:
         return self.house.too_big.get(self.context_id)
 
 
+@dataclass(slots=True, eq=False)
+class _Way:
+    """One of a slot's two ways out, and what is under way there in the background."""
+
+    exit: EgressExit
+    clearing: asyncio.Task[None] | None = None
+    """Closes what the former capture opened."""
+    preparing: asyncio.Task[None] | None = None
+    """Opens a page for the next one."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is left of the former capture."""
+        return self.clearing is None or self.clearing.done()
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether a page is being opened for the next one."""
+        return self.preparing is not None and not self.preparing.done()
+
+
 class Slot:
     """A place where one capture runs at a time."""
 
-    def __init__(self, pool: BrowserPool, way_out: EgressExit) -> None:
-        self.exit = way_out
+    def __init__(self, pool: BrowserPool, way_out: EgressExit, other: EgressExit) -> None:
         self._pool = pool
+        self.way, self.other = _Way(way_out), _Way(other)
+        """What this capture uses, and what the next one will."""
         self.openings: list[asyncio.Task[Tab]] = []
 
-    async def open_tab(self) -> Tab:
-        """Return a fresh page in a fresh context, launching a browser if there is none.
+    @property
+    def exit(self) -> EgressExit:
+        """The way out of the capture that has the slot, and of nobody else."""
+        return self.way.exit
+
+    async def open_tab(self, *, fresh: bool = False) -> Tab:
+        """Return a blank page in a context of its own, launching a browser if there is none.
+
+        Unless fresh, it may have stood ready for a while: its clock has run, and whether its way out still
+        works is known when the page to come has been asked for.
 
         Raises SessionGone if the browser died or does not answer; a second call gets another.
         """
+        if fresh and not self.openings and self.other.is_clear and not self.other.is_preparing:
+            # So that what stands ready stands where the next capture comes by.
+            self.way, self.other = self.other, self.way
         # The task is the slot's: a caller who leaves half-way must not leave a context behind.
-        opening = asyncio.create_task(self._pool.open_tab(self.exit))
+        opening = asyncio.create_task(self._pool.open_tab(self, fresh=fresh))
         self.openings.append(opening)
         return await asyncio.shield(opening)
 
@@ -97,6 +131,17 @@ class Slot:
         for opening in self.openings[-1:]:
             opening.result().house.pictured_at = time.monotonic()
 
+    def distrust(self) -> None:
+        """Let no other capture use what stands ready beside a page whose way out has failed."""
+        for opening in self.openings[-1:]:
+            opening.result().house.spares.drop_all()
+
+    def turn(self) -> list[asyncio.Task[Tab]]:
+        """Let the next capture go the other way; return what this one has opened, to be closed."""
+        opened, self.openings = self.openings, []
+        self.way, self.other = self.other, self.way
+        return opened
+
 
 class BrowserPool:
     """At most `concurrency` captures at a time, a bounded queue behind them, one browser for all."""
@@ -110,6 +155,7 @@ class BrowserPool:
         )
         self._houses = Houses(settings, launcher, self._examine)
         self.fitness = Fitness(self._houses)
+        self._closing = False
         self._exam_exit: EgressExit
         self._exam_room = asyncio.Lock()
         self._watch = Watch(self._houses, settings)
@@ -119,11 +165,12 @@ class BrowserPool:
     async def __aenter__(self) -> Self:
         self._exam_exit = await self._open_exit()
         for _ in range(self._settings.concurrency):
-            self._turns.give_back(Slot(self, await self._open_exit()))
+            self._turns.give_back(Slot(self, await self._open_exit(), await self._open_exit()))
         self._watching = asyncio.create_task(self._watch.run(), name="browser watch")
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing = True
         self._turns.close()
         await self.fitness.close()
         self._watching.cancel()
@@ -159,35 +206,76 @@ class BrowserPool:
             self._do(self._tidy(slot))
 
     async def _tidy(self, slot: Slot) -> None:
-        """Close what was opened in slot, and let the next one have it."""
+        """Let the next one have slot, and close what was opened in it."""
+        opened, used = slot.turn(), slot.other
+        used.clearing = self._do(self._clear(used, opened))
+        # No more than one capture's pages are being closed beside the one that runs.
+        if slot.way.clearing is not None:
+            await asyncio.wait([slot.way.clearing])
+        self._turns.give_back(slot)
+        # Whoever has got it in this moment waits for the page as for one of its own.
+        self._prepare(slot, slot.way)
+
+    async def _clear(self, way: _Way, openings: list[asyncio.Task[Tab]]) -> None:
         try:
-            for opened in await asyncio.gather(*slot.openings, return_exceptions=True):
+            for opened in await asyncio.gather(*openings, return_exceptions=True):
                 if isinstance(opened, Tab):
                     await self._close_tab(opened)
         finally:
-            slot.openings.clear()
-            slot.exit.reset()
-            self._turns.give_back(slot)
+            way.exit.reset()
 
-    async def open_tab(self, way_out: EgressExit) -> Tab:
-        """Open a page whose traffic goes through way_out, and only there. For Slot."""
+    def _prepare(self, slot: Slot, way: _Way) -> None:
+        """Have a page opened for the next capture that goes this way, unless one stands ready in slot.
+
+        Where captures keep all cores busy that would only take from one what it gives to another.
+        """
+        house = self._houses.current
+        busy = self._settings.concurrency - self._turns.free >= self._settings.spares_below
+        if house is None or busy or self._closing:
+            return
+        if not any(each.is_preparing or house.spares.has(each.exit.port) for each in (slot.way, slot.other)):
+            way.preparing = self._do(self._open_spare(house, way))
+
+    async def _open_spare(self, house: House, way: _Way) -> None:
+        if way.clearing is not None:
+            await asyncio.wait([way.clearing])
+        with suppress(CdpError):
+            page = await self._open_page_or_abandon(house, way.exit)
+            house.spares.keep(way.exit.port, page)
+            # It may have been replaced meanwhile.
+            if house is not self._houses.current:
+                house.spares.drop_all()
+
+    async def open_tab(self, slot: Slot, *, fresh: bool) -> Tab:
+        """Open a page whose traffic goes through the slot's exit, and only there. For Slot."""
+        if slot.way.preparing is not None and not fresh:
+            await asyncio.wait([slot.way.preparing])
         house = await self._houses.find()
         self._houses.enter(house)
         try:
-            return await self._open_tab_in(house, way_out)
-        except CallTimeout as exc:
-            # A browser that cannot open a tab in 10 s will not serve the next caller either.
-            log.warning("the browser does not answer (%s); it is replaced", exc)
-            self._houses.leave(house)
-            await self._houses.abandon(house)
-            raise SessionGone(str(exc)) from exc
+            page = None if fresh else house.spares.take(slot.exit.port)
+            if page is None:
+                page = await self._open_page_or_abandon(house, slot.exit)
+            else:
+                self._prepare(slot, slot.other)
+            return self._move_in(page, house)
         except BaseException:
             self._houses.leave(house)
             raise
         finally:
             self._houses.retire_if_due(house)
 
-    async def _open_tab_in(self, house: House, way_out: EgressExit) -> Tab:
+    async def _open_page_or_abandon(self, house: House, way_out: EgressExit) -> BlankPage:
+        """Open a blank page as _open_page does. Raises SessionGone where the browser is given up."""
+        try:
+            return await self._open_page(house, way_out)
+        except CallTimeout as exc:
+            # A browser that cannot open a tab in 10 s will not serve the next caller either.
+            log.warning("the browser does not answer (%s); it is replaced", exc)
+            await self._houses.abandon(house)
+            raise SessionGone(str(exc)) from exc
+
+    async def _open_page(self, house: House, way_out: EgressExit) -> BlankPage:
         connection, patience_s = house.process.connection, self._settings.open_timeout_s
         browser = connection.browser
         isolation = {
@@ -205,9 +293,12 @@ class BrowserPool:
         except CdpError:
             browser.post("Target.disposeBrowserContext", {"browserContextId": context_id})
             raise
-        session = connection.session(attached.session_id)
-        house.pages[context_id] = session
-        return Tab(session, created.target_id, context_id, house)
+        return BlankPage(connection.session(attached.session_id), created.target_id, context_id)
+
+    @staticmethod
+    def _move_in(page: BlankPage, house: House) -> Tab:
+        house.pages[page.context_id] = page.session
+        return Tab(page.session, page.target_id, page.context_id, house)
 
     async def _close_tab(self, tab: Tab) -> None:
         params = {"browserContextId": tab.context_id}
@@ -218,16 +309,14 @@ class BrowserPool:
             await self._houses.abandon(tab.house)
         except CdpError:
             pass  # The context went with its browser.
-        tab.house.contexts.discard(tab.context_id)
-        tab.house.too_big.pop(tab.context_id, None)
-        del tab.house.pages[tab.context_id]
+        tab.house.forget(tab.context_id)
         self._houses.leave(tab.house)
 
     async def _examine(self, house: House) -> None:
         """Have a browser show that it still makes pictures. Raises CdpError if it does not."""
         async with self._exam_room:
             self._exam_exit.reset()
-            tab = await self._open_tab_in(house, self._exam_exit)
+            tab = self._move_in(await self._open_page(house, self._exam_exit), house)
             house.tabs += 1
             try:
                 await examine(tab.session, tab.target_id, self._settings.open_timeout_s)
@@ -239,8 +328,9 @@ class BrowserPool:
         self._exits.append(way_out)
         return way_out
 
-    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
+    def _do(self, chore: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Have chore done in the background; closing the pool waits for it."""
         task = asyncio.create_task(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+        return task

@@ -22,8 +22,12 @@ CAPTURES_BEFORE_RECYCLE = 2000
 """No leak was seen over 500 captures; a browser that is replaced now and then need not prove it for ever."""
 
 
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
 def _slots() -> int:
-    return SLOTS_PER_CORE * (os.cpu_count() or 1)
+    return SLOTS_PER_CORE * _cores()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,10 @@ class BrowserSettings:
     """For a new context and tab, which take 10 ms; a browser that needs longer is replaced."""
     dispose_timeout_s: float = 3.0
     """For closing a context, which takes 10 ms even when its page hangs; else the browser is replaced."""
+    spares_below: int = field(default_factory=_cores)
+    """Pages are opened for captures to come while fewer captures than this are under way."""
+    spare_idle_s: float = 60.0
+    """How long a blank page stands ready (17 MB each) for a capture that does not come."""
     browser_max_age_s: float = 6 * 3600
     """Seconds until a browser is replaced, however little it did (CALOTYPE_BROWSER_MAX_AGE)."""
     browser_max_bytes: int = field(default_factory=browser_limit)

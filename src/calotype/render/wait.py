@@ -32,6 +32,7 @@ QUIET_S: Final = 0.5
 """The network is idle when it has been so for this long; every browser tool says the same."""
 MAX_MOVES: Final = 5
 """Documents that we follow a page to after the first has loaded."""
+NO_PROXY: Final = "net::ERR_PROXY_CONNECTION_FAILED"
 ABORTED: Final = "net::ERR_ABORTED"
 BAD_GATEWAY: Final = 502
 BODILESS: Final = frozenset({204, 205})
@@ -89,6 +90,10 @@ async def open_url(page: Page, target: PageUrl, way_out: EgressExit, timeout_s: 
         await page.session.call("Runtime.evaluate", {"expression": "0"}, timeout_s)
         # Nobody but us has a hand in a blank page's first load.
         raise LoadCut("the browser's network process died")
+    if arrival.error_text == NO_PROXY:
+        # Ours listens as long as there are browsers. A context that was there when the browser's network
+        # process died has forgotten its proxy, though, and goes to the one that nobody answers at.
+        raise LoadCut("the browser's network process died before")
     if arrival.error_text:
         raise NavigationFailed(url, _why(page, way_out, target.url, arrival.error_text))
 
