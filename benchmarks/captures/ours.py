@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,7 @@ from benchmarks.captures.rival import Cpu, cpu_of, in_turns, memory_of, relative
 from calotype.capture.negative import Viewport
 from calotype.capture.parse import parse_capture
 from calotype.capture.renderer import Renderer
+from calotype.capture.result import Phases
 from calotype.clock import Deadline
 
 
@@ -21,11 +23,19 @@ class Calotype:
 
     def __init__(self, renderer: Renderer, browser: Callable[[], list[int]], program: str) -> None:
         self._renderer, self._browser, self._program = renderer, browser, program
+        self._phases: list[Phases] = []
 
     async def take(self, url: str) -> bytes:
         """See Rival."""
         capture = await self._renderer.render(parse_capture({"url": url}).request, Deadline.after(60_000))
+        self._phases.append(capture.phases)
         return capture.image
+
+    def tell_phases(self) -> dict[str, float]:
+        """Return the median of each phase over what was taken since this was last asked, in ms."""
+        taken, self._phases = self._phases, []
+        durations = zip(*taken, strict=True)
+        return {each[0][0]: statistics.median(ms for _, ms in each) for each in durations}
 
     async def round(self, urls: Sequence[str], concurrency: int) -> None:
         """See Rival."""

@@ -110,7 +110,8 @@ async def _run(
 ) -> None:
     settings = _settings(site, max(concurrencies))
     async with contextlib.AsyncExitStack() as stack:
-        rivals = await _ours(settings, site, stack)
+        calotype, bare = await _ours(settings, site, stack)
+        rivals: list[Rival] = [calotype, bare]
         if peers is not None:
             held = stack.enter_context(jail(find_browser(settings.browser.binary)))
             rivals += await _theirs(peers, held, stack)
@@ -120,12 +121,15 @@ async def _run(
         print(f"{same} of {len(urls)} pictures of Calotype and the bare loop are the same, byte for byte.")
         for name, corpus in corpora.items():
             for concurrency in concurrencies:
+                calotype.tell_phases()  # Those of the table before, or of the check.
                 # A B C A B C: what a neighbour takes, it takes from all. Idle browsers cost nothing.
                 taken = [
                     [await _round(corpus, rival, concurrency) for rival in rivals] for _ in range(rounds)
                 ]
                 print(f"\n{name}, {concurrency} at a time; {rounds} interleaved rounds, medians:")
                 _print_table(rivals, taken)
+                told = ", ".join(f"{name} {ms:.0f}" for name, ms in calotype.tell_phases().items())
+                print(f"Calotype's time, medians of its captures, ms: {told}")
         if peers is not None:
             _print_memory(rivals)
     if peers is not None:
@@ -142,7 +146,9 @@ def _settings(site: Server, concurrency: int) -> Settings:
     return load_settings({}, environ)
 
 
-async def _ours(settings: Settings, site: Server, stack: contextlib.AsyncExitStack) -> list[Rival]:
+async def _ours(
+    settings: Settings, site: Server, stack: contextlib.AsyncExitStack
+) -> tuple[Calotype, BareLoop]:
     binary = find_browser(settings.browser.binary)
     bare = await stack.enter_async_context(bare_browser(binary))
     renderer = await stack.enter_async_context(open_renderer(settings))
@@ -157,7 +163,7 @@ async def _ours(settings: Settings, site: Server, stack: contextlib.AsyncExitSta
             if pid != bare.pid
         ]
 
-    return [Calotype(renderer, our_browser, binary.name), BareLoop(bare, binary.name)]
+    return Calotype(renderer, our_browser, binary.name), BareLoop(bare, binary.name)
 
 
 def _children(pid: int) -> list[int]:

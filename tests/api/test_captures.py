@@ -8,6 +8,7 @@ import re
 import pytest
 
 from calotype.capture.errand import Urgency
+from calotype.capture.result import Phases
 from tests.support.pictures import a_png
 from tests.support.service import BASE, a_bench
 
@@ -41,7 +42,7 @@ class TestTheFirstRequest:
         assert headers["x-cache-hit"] == "false"
         assert headers["x-cache-expires"] == "2024-01-16T12:00:00Z"
         assert headers["x-render-time"] == "5"
-        assert headers["server-timing"] == "queue;dur=0, render;dur=5"
+        assert headers["server-timing"].startswith("queue;dur=0, render;dur=5, open;dur=")
         assert re.fullmatch(r"req_[0-9a-f]{16}", headers["x-request-id"])
         assert re.fullmatch(r'"[A-Za-z0-9_-]{43}"', headers["etag"])
         assert headers["cache-status"] == "calotype; fwd=uri-miss; stored"
@@ -85,10 +86,17 @@ class TestTheFirstRequest:
 
     async def test_they_tell_the_wait_for_a_turn_apart_from_the_render(self, bench):
         bench.renderer.queue_ms = 1234
+        told = "queue;dur=1234, render;dur=5, "
 
-        assert (await post(bench)).headers["server-timing"] == "queue;dur=1234, render;dur=5"
+        assert (await post(bench)).headers["server-timing"].startswith(told)
         again = await post(bench, cache={"enabled": False})
-        assert again.headers["server-timing"] == "queue;dur=1234, render;dur=5"
+        assert again.headers["server-timing"].startswith(told)
+
+    async def test_they_tell_where_the_time_of_the_render_went(self, bench):
+        bench.renderer.phases = Phases(open_ms=1, navigate_ms=2, load_ms=30, settle_ms=4, shoot_ms=5)
+
+        told = "open;dur=1, navigate;dur=2, load;dur=30, settle;dur=4, shoot;dur=5"
+        assert (await post(bench)).headers["server-timing"].endswith(told)
 
     async def test_the_browser_is_told_whose_it_is_and_the_weight_of_the_key(self, bench):
         secret, _ = await bench.service.remembering.authenticator.create("anna", "live", "", 7)

@@ -9,7 +9,7 @@ from typing import Any
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import RenderTimeout
 from calotype.capture.request import CaptureRequest
-from calotype.capture.result import Capture
+from calotype.capture.result import Capture, Phases
 from calotype.clock import Deadline
 from tests.support.pictures import a_capture
 
@@ -24,6 +24,8 @@ class CannedRenderer:
         self.renders: list[CaptureRequest] = []
         self.errands: list[Errand] = []
         """Whose each of them was."""
+        self.phases = Phases()
+        """Where each render says that its time went."""
         self.queue_ms = 0
         """How long each render says that it waited."""
         self.running = 0
@@ -75,6 +77,6 @@ class CannedRenderer:
         if self.failing is not None:
             raise self.failing
         capture = a_capture(number, self.picture_bytes, self.http_status)
-        capture = replace(capture, queue_ms=self.queue_ms)
+        capture = replace(capture, queue_ms=self.queue_ms, phases=self.phases)
         capture = replace(capture, verdict=replace(capture.verdict, **self.facts))
         return capture if self.spoil is None else replace(capture, image=self.spoil)

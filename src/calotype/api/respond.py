@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from calotype.cache.entry import CacheEntry
 from calotype.cache.tags import Tags, spelled
+from calotype.capture.result import Phases
 from calotype.capture.verdict import Verdict
 from calotype.clock import iso_seconds
 from calotype.shots.shot import Forward, Served, Shot
@@ -77,6 +78,8 @@ class Story:
     render_ms: int | None = None
     queue_ms: int | None = None
     """How long the render waited for its turn before."""
+    phases: Phases | None = None
+    """Where its time went."""
 
 
 def hit_story(entry: CacheEntry, now: datetime) -> Story:
@@ -108,6 +111,7 @@ def shot_story(shot: Shot, now: datetime) -> Story:
         addressed=shot.addressed,
         render_ms=shot.opened.entry.render_ms,
         queue_ms=shot.queue_ms,
+        phases=shot.phases,
     )
 
 
@@ -231,7 +235,8 @@ def _times(story: Story) -> list[Header]:
     told = [(b"x-render-time", b"%d" % story.render_ms)]
     if story.queue_ms is not None:
         # Apart, so that who waits long can tell a slow page from a busy server.
-        told.append((b"server-timing", b"queue;dur=%d, render;dur=%d" % (story.queue_ms, story.render_ms)))
+        spent = [("queue", story.queue_ms), ("render", story.render_ms), *(story.phases or ())]
+        told.append((b"server-timing", ", ".join(f"{name};dur={ms}" for name, ms in spent).encode()))
     return told
 
 

@@ -8,13 +8,14 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final, Self, assert_never
 
 from calotype.capture.errand import MACHINES_OWN, Errand
 from calotype.capture.errors import BrowserCrashed, NavigationFailed, RenderTimeout
 from calotype.capture.negative import Document, HtmlDocument, MarkdownDocument, Negative, PageUrl, WaitUntil
 from calotype.capture.request import CaptureRequest
-from calotype.capture.result import Capture
+from calotype.capture.result import Capture, Phases
 from calotype.capture.retouch import Retouch
 from calotype.capture.suspect import is_error_page, wall_of
 from calotype.capture.verdict import Cut, Verdict
@@ -59,10 +60,41 @@ LOADING: Final = {
 }
 
 
-class _Progress:
-    """What is being waited for, in words that end the sentence `it was ...`."""
+class _Phase(Enum):
+    """The parts of a render, in the order in which they begin; Phases says what belongs to each."""
 
-    step = "opening a page in the browser"
+    OPEN = "open_ms"
+    NAVIGATE = "navigate_ms"
+    LOAD = "load_ms"
+    SETTLE = "settle_ms"
+    SHOOT = "shoot_ms"
+
+
+class _Progress:
+    """What is being waited for, and where the time has gone so far."""
+
+    def __init__(self) -> None:
+        self.step = "reading filter lists"
+        """In words that end the sentence `it was ...`."""
+        self._phase: _Phase | None = None
+        self._since_s = 0.0
+        self._spent_s = dict.fromkeys(_Phase, 0.0)
+
+    def enter(self, phase: _Phase, step: str) -> None:
+        """Begin phase with step, and end the one before."""
+        self._count()
+        self._phase, self.step = phase, step
+
+    def phases(self) -> Phases:
+        """Return how long each phase has taken so far."""
+        self._count()
+        return Phases(**{phase.value: round(spent_s * 1000) for phase, spent_s in self._spent_s.items()})
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if self._phase is not None:
+            self._spent_s[self._phase] += now - self._since_s
+        self._since_s = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +152,6 @@ class ChromiumRenderer:
             progress = _Progress()
             try:
                 async with asyncio.timeout(deadline.remaining_s()):
-                    progress.step = "reading filter lists"
                     filters = await self._filters.ready(request.negative.block)
                     capture = await _try_twice(slot, request, filters, deadline, progress)
                     return replace(capture, queue_ms=queue_ms)
@@ -132,20 +163,22 @@ async def _try_twice(
     slot: Slot, request: CaptureRequest, filters: Sequence[Filter], deadline: Deadline, progress: _Progress
 ) -> Capture:
     """Capture in a fresh tab, and once more in another if the first one, or its browser, dies."""
-    started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            progress.step = "opening a page in the browser"
-            # A document that came with the request asks nothing of its server, and would not notice.
+            progress.enter(_Phase.OPEN, "opening a page in the browser")
+            # A document that came with the request is not asked for, so that a way out which is lost would
+            # not be noticed, and leave out its pictures.
             tab = await slot.open_tab(fresh=not isinstance(request.negative.target, PageUrl))
             picture, verdict = await _capture(tab, slot.exit, request, filters, deadline, progress)
+            phases = progress.phases()
             return Capture(
                 image=picture.image,
                 format=request.output.format,
                 width_px=picture.width_px,
                 height_px=picture.height_px,
                 verdict=verdict,
-                render_ms=round((time.monotonic() - started) * 1000),
+                phases=phases,
+                render_ms=sum(duration_ms for _, duration_ms in phases),
             )
         except CallTimeout:
             raise
@@ -206,10 +239,10 @@ async def _picture(attempt: _Attempt) -> tuple[Picture, Verdict]:
     page, way_out, deadline, progress = attempt.page, attempt.way_out, attempt.deadline, attempt.progress
     match attempt.negative.target:
         case PageUrl() as target:
-            progress.step = "waiting for the page's server to answer"
+            progress.enter(_Phase.NAVIGATE, "waiting for the page's server to answer")
             await wait.open_url(page, target, way_out, deadline.remaining_s())
         case HtmlDocument() | MarkdownDocument() as document:
-            progress.step = "typesetting the Markdown"
+            progress.enter(_Phase.NAVIGATE, "typesetting the Markdown")
             html = await as_html(document)
             progress.step = "handing the document to the browser"
             await wait.open_html(page, html, attempt.interception, deadline.remaining_s())
@@ -219,7 +252,7 @@ async def _picture(attempt: _Attempt) -> tuple[Picture, Verdict]:
     for _ in range(1 + wait.MAX_MOVES):
         with suppress(PageMoved):
             rest = await _bring_to_rest(attempt, click)
-            progress.step = "taking the picture"
+            progress.enter(_Phase.SHOOT, "taking the picture")
             verdict = await _judge(page, attempt.negative, rest, deadline)
             picture = await _print(attempt)
             wait.check_reached(page, way_out)
@@ -247,11 +280,11 @@ async def _bring_to_rest(attempt: _Attempt, click: Click) -> Rest:
     page, seeded, hider = attempt.page, attempt.seeded, attempt.hider
     deadline, progress = attempt.deadline, attempt.progress
     asked, wanted, area = attempt.negative.wait, attempt.negative.page, attempt.request.output.area
-    progress.step = LOADING[asked.until]
+    progress.enter(_Phase.LOAD, LOADING[asked.until])
     idle = await wait.loaded(page, asked.until, attempt.way_out, deadline)
     wait.check_reached(page, attempt.way_out)
     document = page.loader_id
-    progress.step = "leaving out what is blocked"
+    progress.enter(_Phase.SETTLE, "leaving out what is blocked")
     await hider.decline()
     await hider.hide(deadline)
     if wanted != Retouch():

@@ -281,6 +281,7 @@ def _fresh(opened: OpenEntry, capture: Capture, why: Forward, detail: str | None
         stored=stored,
         detail=detail,
         queue_ms=capture.queue_ms,
+        phases=capture.phases,
     )
 
 

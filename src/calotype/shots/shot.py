@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from calotype.cache.store import OpenEntry
+from calotype.capture.result import Phases
 
 
 class Served(StrEnum):
@@ -49,6 +50,8 @@ class Shot:
     """What the page answered when it was asked for a new picture, in vain."""
     queue_ms: int | None = None
     """How long the render waited for its turn; None for what was not rendered."""
+    phases: Phases | None = None
+    """Where the time of the render went; None for what was not rendered."""
 
     @property
     def addressed(self) -> bool:
