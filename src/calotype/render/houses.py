@@ -212,6 +212,8 @@ class Houses:
         # Whatever makes a capture late may have befallen the pages that stand ready, too.
         house.spares.drop_all()
         if time.monotonic() - house.examined_at >= EXAMINED_EVERY_S and not self._closed:
+            # At once: of several captures that are late in the same moment, one has it examined.
+            house.examined_at = time.monotonic()
             self._do(self.examine(house))
 
     async def examine(self, house: House) -> None:
