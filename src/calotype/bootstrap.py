@@ -14,6 +14,12 @@ from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
 from calotype.access.secretbox import SecretBox
+from calotype.batches.news import News
+from calotype.batches.ports import BatchLedger
+from calotype.batches.retention import Retention
+from calotype.batches.runner import Runner
+from calotype.batches.service import Batches
+from calotype.batches.turns import Turns
 from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
 from calotype.blobs.running import running_mark
@@ -32,13 +38,16 @@ from calotype.clock import Clock, utc_now
 from calotype.egress.connect import Connector
 from calotype.egress.exchange import Bounds
 from calotype.egress.proxy import EgressProxy
+from calotype.jobs.engine import JobEngine
 from calotype.render.chromium import ChromiumRenderer
 from calotype.settings import Settings
 from calotype.shots.revalidator import Revalidator
 from calotype.shots.service import Shots, failed
 from calotype.shots.shot import Shot
+from calotype.sql.sqlite.batches import SqliteBatchLedger
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.entries import SqliteEntryIndex
+from calotype.sql.sqlite.jobs import SqliteJobs
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
 from calotype.sql.sqlite.probe import IndexProbe
@@ -66,6 +75,8 @@ class Remembering:
     ballast: Ballast
     checks: Mapping[str, Check]
     """What of all this can be tried, for Readiness."""
+    jobs: SqliteJobs
+    ledger: BatchLedger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,8 @@ class Service:
     remembering: Remembering
     shots: Shots
     readiness: Readiness
+    batches: Batches
+    jobs: JobEngine
 
 
 @asynccontextmanager
@@ -94,6 +107,7 @@ async def open_remembering(
             box = functools.cache(lambda: SecretBox(_master_secret(settings)))
             hot = HotBlobs(settings.hot_bytes)
             room = Room(SqliteRoomLedger(database), settings.room, blobs.free_bytes, clock)
+            jobs = SqliteJobs(database, clock)
             breaker = Breaker(ballast.lay)
             yield Remembering(
                 store=CacheStore(
@@ -122,6 +136,8 @@ async def open_remembering(
                     "blobs": in_thread(blobs.check),
                     "room": in_thread(lambda: room.check() or breaker.check()),
                 },
+                jobs=jobs,
+                ledger=SqliteBatchLedger(database, jobs),
             )
         finally:
             blobs.close()
@@ -170,18 +186,24 @@ async def open_service(
         stack.push_async_callback(_stop, evicting)
         reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
         stack.push_async_callback(_stop, reconciling)
+        master_secret = _master_secret(settings)
+        shots = Shots(
+            remembering.store, fills, renderer, KeyMaker(master_secret), settings.cache, clock, revalidator
+        )
+        ledger, box, news = remembering.ledger, SecretBox(master_secret), News()
+        turns = Turns(max(1, settings.browser.concurrency // 2))
+        runner = Runner(ledger, shots, turns, news, box, clock)
+        working = asyncio.create_task(remembering.jobs.run(runner.kinds), name="jobs")
+        stack.push_async_callback(_stop, working)
+        retention = Retention(ledger, remembering.jobs, clock)
+        forgetting = asyncio.create_task(retention.run(), name="retention")
+        stack.push_async_callback(_stop, forgetting)
         yield Service(
             remembering=remembering,
-            shots=Shots(
-                remembering.store,
-                fills,
-                renderer,
-                KeyMaker(_master_secret(settings)),
-                settings.cache,
-                clock,
-                revalidator,
-            ),
+            shots=shots,
             readiness=Readiness(checks),
+            batches=Batches(ledger, runner, news, box, clock),
+            jobs=remembering.jobs,
         )
 
 

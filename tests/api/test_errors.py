@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from calotype.api.problems import _TABLE
+from calotype.batches.errors import Interrupted, NotStored
 from calotype.cache.errors import StoreUnavailable
 from calotype.capture.errors import (
     BrowserCrashed,
@@ -18,6 +19,7 @@ from calotype.capture.errors import (
     PageTooBig,
     PictureRefused,
     QueueFull,
+    QueueTimeout,
     RenderTimeout,
     TargetForbidden,
     TargetRefused,
@@ -42,6 +44,9 @@ def bench(shared_bench):
 _FAULTS = [
     (TargetForbidden("intranet"), 403, "forbidden", "blocked_url", False),
     (RenderTimeout("waiting for #chart", 25_000), 408, "timeout", "timeout", True),
+    (QueueTimeout("waiting in the queue", 25_000), 408, "timeout", "timeout", True),
+    (NotStored("too-large"), 422, "render_failed", "render_failed", True),
+    (Interrupted(5), 422, "render_failed", "render_failed", False),
     (NavigationFailed(PAGE, "net::ERR_CONNECTION_REFUSED"), 422, "render_failed", "render_failed", True),
     (BrowserCrashed("The page"), 422, "render_failed", "render_failed", True),
     (PageTooBig("512 MiB of memory"), 422, "render_failed", "render_failed", False),

@@ -21,7 +21,7 @@ from tests.support.server import calotype
 from tests.support.service import Bench, a_bench
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-GUIDES = ["purging.md", "caching.md"]
+GUIDES = ["purging.md", "caching.md", "batches.md"]
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _URL = "http://127.0.0.1:8787"
 

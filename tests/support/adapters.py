@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calotype.access.ports import KeyStore
+from calotype.batches.ports import BatchLedger
 from calotype.cache.entry import CacheEntry, Namespace
 from calotype.cache.ports import BlobRegister, EntryIndex, Lease, Leases, PurgeLog, Stored
 from calotype.cache.purge import Purge, PurgeFilter
@@ -16,6 +17,7 @@ from calotype.cache.room import RoomLedger
 from calotype.cache.store import Origin
 from calotype.jobs.engine import JobEngine
 from calotype.sql.settings import SqliteSettings
+from calotype.sql.sqlite.batches import SqliteBatchLedger
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.jobs import SqliteJobs
@@ -39,6 +41,7 @@ class Adapters:
     ledger: RoomLedger
     register: BlobRegister
     jobs: JobEngine
+    batches: BatchLedger
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -92,6 +95,7 @@ async def sqlite_adapters(
 ) -> AsyncIterator[Adapters]:
     """Open a SQLite index; a second one on the same path is as good as another process."""
     database = Database(SqliteSettings(path=path, busy_timeout_s=busy_timeout_s))
+    jobs = SqliteJobs(database, clock)
     try:
         yield Adapters(
             index=SqliteEntryIndex(database, clock, row_cache_entries),
@@ -100,7 +104,8 @@ async def sqlite_adapters(
             keys=SqliteKeyStore(database, clock),
             ledger=SqliteRoomLedger(database),
             register=SqliteBlobRegister(database, clock),
-            jobs=SqliteJobs(database, clock),
+            jobs=jobs,
+            batches=SqliteBatchLedger(database, jobs),
             clock=clock,
         )
     finally:

@@ -53,6 +53,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
         remembering = service.remembering
         parts = Parts(
             shots=service.shots,
+            batches=service.batches,
             store=remembering.store,
             authenticator=remembering.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
+from calotype.api.batches import BatchRoutes
 from calotype.api.cache import Cache
 from calotype.api.captures import Captures
 from calotype.api.catalogue import Catalogue
@@ -25,6 +26,7 @@ from calotype.api.listing import Listing
 from calotype.api.middleware import RequestIds, TellRequestId
 from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
 from calotype.api.request import client_family, request_id_of
+from calotype.batches.service import Batches
 from calotype.cache.readiness import Readiness
 from calotype.cache.store import CacheStore
 from calotype.clock import Clock
@@ -43,6 +45,7 @@ class Parts:
     """What the edge stands on."""
 
     shots: Shots
+    batches: Batches
     store: CacheStore
     authenticator: Authenticator
     base_url: BaseUrl
@@ -67,7 +70,10 @@ def build_router(
     parts: Parts, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None
 ) -> Starlette:
     """Return the routes without the hit gate; they answer what the gate answers."""
-    captures = Captures(parts.shots, parts.authenticator, parts.base_url, parts.clock, parts.accel)
+    captures = Captures(
+        parts.shots, parts.batches, parts.authenticator, parts.base_url, parts.clock, parts.accel
+    )
+    batches = BatchRoutes(parts.batches, parts.authenticator, parts.base_url)
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel)
     health = Health(parts.readiness)
     listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
@@ -77,6 +83,14 @@ def build_router(
         _route("/readyz", GET=health.ready, HEAD=health.ready),
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
+        _route("/v1/batch", POST=batches.post),
+        *(
+            _route(path, GET=batches.get, HEAD=batches.get, DELETE=batches.delete)
+            for path in ("/v1/batch/{batch_id}", "/v1/batches/{batch_id}")
+        ),
+        _route("/v1/batch/{batch_id}/events", GET=batches.events),
+        _route("/v1/batches/{batch_id}/events", GET=batches.events),
+        _route("/v1/jobs/{batch_id}", GET=batches.job, HEAD=batches.job, DELETE=batches.delete_job),
         _route("/v1/presets", GET=catalogue.presets, HEAD=catalogue.presets),
         _route("/v1/presets/{preset_id}", GET=catalogue.preset, HEAD=catalogue.preset),
         _route("/v1/devices", GET=catalogue.devices, HEAD=catalogue.devices),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,11 +19,11 @@ from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
 from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
-from calotype.api.replies import verdict_info
+from calotype.api.replies import ignored_header, json_reply, verdict_info
 from calotype.api.request import (
     caller_and_weight,
     conditions_of,
-    flag,
+    is_strict,
     json_object,
     namespace_and_weight,
     request_id_of,
@@ -33,26 +32,28 @@ from calotype.api.request import (
     wants_only_cached,
 )
 from calotype.api.respond import Audience, Plan, hand_over, plan, public_url, shot_story
+from calotype.batches.batch import Form
+from calotype.batches.parse import WantedItem, keepable, told_url, wanted_webhook
+from calotype.batches.service import Batches
+from calotype.batches.webhook import Webhook
 from calotype.cache.entry import Namespace
 from calotype.cache.errors import PreconditionFailed
-from calotype.cache.policy import parse_wishes
 from calotype.cache.store import OpenEntry
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
 from calotype.capture.negative import PageUrl
-from calotype.capture.parse import parse_capture
 from calotype.capture.target import host_of
 from calotype.clock import Clock, Deadline, iso_seconds
+from calotype.shots.asked import parse_asked
 from calotype.shots.service import Shots, TakeRequest
 from calotype.shots.shot import Served, Shot
-from calotype.wire.replies import CacheInfo, ImageInfo, Metadata, ShotReply
+from calotype.wire.replies import CacheInfo, ImageInfo, JobReply, Metadata, ShotReply
 
 _NOT_OPTIONS = {"api_key", "strict"}
 """Query parameters that are about the call, not about the picture."""
 _EVERY_HOST = Hosts()
-_UNFIT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
-_MAX_IGNORED = 1024
-"""Characters of Calotype-Ignored: it tells of a slip, and proxies bound what headers may hold."""
+_ABOUT_LATER = ("webhook", "async")
+"""Fields that say that the picture is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,25 @@ class Captures:
     def __init__(
         self,
         shots: Shots,
+        batches: Batches,
         authenticator: Authenticator,
         base_url: BaseUrl,
         clock: Clock,
         accel: str = "",
     ) -> None:
         self._shots, self._authenticator, self._base_url, self._clock = shots, authenticator, base_url, clock
-        self._accel = accel
+        self._accel, self._batches = accel, batches
 
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
         arrived = time.monotonic()
         asker = _Asker(*await caller_and_weight(request.scope, self._authenticator))
-        options = inbound.nested(await json_object(request))
+        body = await json_object(request)
+        call = Fields({name: body.pop(name, None) for name in _ABOUT_LATER})
+        options = inbound.nested(body)
+        webhook, unknown = wanted_webhook(call)
+        if webhook is not None or call.boolean("async", default=False):
+            return await self._accept(request, asker, options, webhook, unknown)
         return await self._take(request, asker, options, arrived)
 
     async def get(self, request: Request) -> Response:
@@ -116,14 +123,12 @@ class Captures:
         public = asker.audience.public
         accept = "" if public else request.headers.get("accept", "")
         as_json = wants_json(options.pop("response_type", None), accept)
-        wishes, unknown = parse_wishes(Fields(options).group("cache"))
-        options.pop("cache", None)
-        capture = parse_capture(options)
+        wanted = parse_asked(options)
+        capture, wishes = wanted.capture, wanted.wishes
         target = capture.request.negative.target
         asker.hosts.check(host_of(target.url) if isinstance(target, PageUrl) else None)
-        unknown += capture.unknown
-        if unknown and flag(request.query_params, request.headers, "strict", "calotype-strict"):
-            raise InvalidRequest(unknown[0], "is not known", "remove it, or leave strict mode")
+        if is_strict(request):
+            wanted.check_strictly()
         only_if_cached = wants_only_cached(request.headers.getlist("cache-control"))
         if only_if_cached:
             # Who takes nothing but a hit has asked for one, where hits have to be asked for.
@@ -137,7 +142,38 @@ class Captures:
             weight=asker.weight,
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
-        return self._reply(request, shot, unknown, asker.audience, as_json=as_json)
+        return self._reply(request, shot, wanted.unknown, asker.audience, as_json=as_json)
+
+    async def _accept(
+        self,
+        request: Request,
+        asker: _Asker,
+        options: dict[str, object],
+        webhook: Webhook | None,
+        unknown: list[str],
+    ) -> Response:
+        """Promise to take the picture, and say under which id it can be asked for."""
+        options.pop("response_type", None)
+        wanted = keepable(parse_asked(options))
+        unknown = wanted.unknown + unknown
+        if is_strict(request):
+            replace(wanted, unknown=unknown).check_strictly()
+        item = WantedItem(told_url(options), options, wanted, None)
+        job = await self._batches.accept(
+            asker.namespace, Form.JOB, [item], weight=asker.weight, webhook=webhook
+        )
+        response = json_reply(
+            JobReply(
+                id=job.id,
+                status="processing",
+                webhook=None if webhook is None else webhook.url,
+                created_at=iso_seconds(job.created_at),
+            ),
+            HTTPStatus.ACCEPTED,
+        )
+        response.headers["location"] = f"/v1/jobs/{job.id}"
+        response.raw_headers.extend(ignored_header(unknown))
+        return response
 
     def _reply(
         self, request: Request, shot: Shot, ignored: list[str], audience: Audience, *, as_json: bool
@@ -153,8 +189,7 @@ class Captures:
         else:
             answer = hand_over(answer, entry, story, conditions, self._accel)
             response = planned(answer, shot.opened)
-        # Kind to newer and older clients alike, but never silently.
-        extra = ((b"calotype-ignored", _header_text(", ".join(ignored))),) if ignored else ()
+        extra = ignored_header(ignored)
         response.raw_headers.extend(extra)
         if shot.served is Served.HIT and not as_json and whole:
             to = self._accel if answer.handed_over else ""
@@ -164,11 +199,6 @@ class Captures:
 
 def _options(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     return inbound.from_query(pair for pair in pairs if pair[0] not in _NOT_OPTIONS)
-
-
-def _header_text(names: str) -> bytes:
-    """Return names as a header may hold them: a client may call its fields anything, line breaks too."""
-    return _UNFIT_FOR_HEADERS.sub("?", names)[:_MAX_IGNORED].encode()
 
 
 def planned(answer: Plan, opened: OpenEntry) -> Response:

@@ -12,6 +12,7 @@ from calotype.access.hosts import HostNotAllowed
 from calotype.access.keys import Unauthorized
 from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
+from calotype.batches.errors import BatchNotFound
 from calotype.cache.errors import (
     EntryNotFound,
     IdempotencyMismatch,
@@ -25,6 +26,7 @@ from calotype.capture.errors import (
     CaptureError,
     InvalidRequest,
     InvalidUrl,
+    MissingParameter,
     PageNotFound,
     QueueFull,
     RenderTimeout,
@@ -32,7 +34,7 @@ from calotype.capture.errors import (
 )
 from calotype.errors import CalotypeError
 
-_RETRY_STORE_S = 2
+_RETRY_S = 2
 
 
 class BodyTooLarge(InvalidRequest):
@@ -89,6 +91,17 @@ class PresetNotFound(CalotypeError):
         self.preset_id = preset_id
 
 
+class TooManyStreams(CalotypeError):
+    """Too many callers follow batches already."""
+
+    code = "rate_limited"
+    retryable = True
+    hint = "Ask with GET /v1/batch/{id} now and then instead."
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(f"{streams} callers follow batches as events already.")
+
+
 class MethodNotAllowed(CalotypeError):
     """The route knows other methods; the Allow header names them."""
 
@@ -108,6 +121,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (HeadTooLarge, _Row(431, "invalid_request", "invalid_request_error")),
     (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
     (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
+    (MissingParameter, _Row(400, "invalid_request", "invalid_request_error")),
     (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
     (Unauthorized, _Row(401, "unauthorized", "authentication_error")),
     (HostNotAllowed, _Row(403, "forbidden", "permission_error")),
@@ -115,6 +129,7 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (PageNotFound, _Row(404, "not_found", "target_error")),
     (EntryNotFound, _Row(404, "not_found", "not_found_error")),
     (PurgeNotFound, _Row(404, "not_found", "not_found_error")),
+    (BatchNotFound, _Row(404, "not_found", "not_found_error")),
     (PresetNotFound, _Row(404, "not_found", "not_found_error")),
     (RouteNotFound, _Row(404, "not_found", "not_found_error")),
     (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
@@ -125,12 +140,14 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (RenderTimeout, _Row(408, "timeout", "target_error")),
     (CaptureError, _Row(422, "render_failed", "target_error")),
     (QueueFull, _Row(503, "rate_limited", "overloaded_error")),
+    (TooManyStreams, _Row(503, "rate_limited", "overloaded_error")),
     (StoreUnavailable, _Row(503, "rate_limited", "overloaded_error")),
     (CalotypeError, _Row(500, "internal_error", "internal_error")),
 ]
 """The first row whose class fits holds."""
 _SAME_CODE_TWICE = {"timeout", "rate_limited", "render_failed", "internal_error"}
 """Clients decide on a retry by one of the two codes; for these they must not differ."""
+_TOP_CODES = {kind.code: row.code for kind, row in reversed(_TABLE)}
 
 
 def problem(
@@ -167,13 +184,25 @@ def problem(
     )
 
 
+def top_code(code: str) -> str:
+    """Return the code that every client knows for an error's own."""
+    return _TOP_CODES.get(code, "internal_error")
+
+
+def fine_code(code: str) -> str:
+    """Return the code that `error.code` has for an error's own."""
+    top = top_code(code)
+    return top if top in _SAME_CODE_TWICE else code
+
+
 def _retry_after(exc: CalotypeError) -> dict[str, str]:
     if isinstance(exc, QueueFull):
         return {"retry-after": str(exc.retry_after_s)}
     if isinstance(exc, CaptureError) and exc.retryable:
         # Before that it would only be told what failed now (cache/failure.py).
         return {"retry-after": str(REMEMBERED_FOR // timedelta(seconds=1))}
-    return {"retry-after": str(_RETRY_STORE_S)} if isinstance(exc, StoreUnavailable) else {}
+    soon = isinstance(exc, StoreUnavailable | TooManyStreams)
+    return {"retry-after": str(_RETRY_S)} if soon else {}
 
 
 def _challenge(exc: CalotypeError) -> dict[str, str]:

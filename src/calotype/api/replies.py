@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
@@ -27,14 +29,32 @@ from calotype.wire.replies import (
 )
 
 _SECOND = timedelta(seconds=1)
+_UNFIT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
+_MAX_IGNORED = 1024
+"""Characters of Calotype-Ignored: it tells of a slip, and proxies bound what headers may hold."""
 _PRESET_FIELDS = {"width", "height", "scale", "mobile", "format"}
 
 
-def json_reply(reply: msgspec.Struct) -> Response:
+def json_reply(reply: msgspec.Struct, status: int = HTTPStatus.OK) -> Response:
     """Return reply as a response that nobody keeps."""
     return Response(
-        msgspec.json.encode(reply), media_type="application/json", headers={"cache-control": "no-store"}
+        msgspec.json.encode(reply),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store"},
     )
+
+
+def ignored_header(names: list[str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header that tells of fields that mean nothing to us, if there are any.
+
+    Kind to newer and older clients alike, but never silently.
+    """
+    if not names:
+        return ()
+    # A client may call its fields anything, line breaks too.
+    text = _UNFIT_FOR_HEADERS.sub("?", ", ".join(names))[:_MAX_IGNORED]
+    return ((b"calotype-ignored", text.encode()),)
 
 
 def json_value(value: object) -> Response:

@@ -171,6 +171,11 @@ def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, h
     return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")
 
 
+def is_strict(request: Request) -> bool:
+    """Say whether a field that means nothing to us is an error of this caller's."""
+    return flag(request.query_params, request.headers, "strict", "calotype-strict")
+
+
 def idempotency_key(request: Request) -> str | None:
     """Return the name by which a client may send this request again. Raises InvalidRequest."""
     key = request.headers.get("idempotency-key")

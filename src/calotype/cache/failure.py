@@ -14,6 +14,7 @@ from calotype.capture.errors import (
     NavigationFailed,
     NothingToShow,
     PageTooBig,
+    QueueTimeout,
     RenderTimeout,
 )
 from calotype.capture.verdict import Verdict
@@ -75,6 +76,8 @@ def failure_of(outcome: object) -> Failure | None:
     match outcome:
         case NavigationFailed():
             return Failure("navigation", (outcome.url, outcome.reason))
+        case QueueTimeout():
+            pass  # the page has not been asked: who comes next may have better luck
         case RenderTimeout():
             return Failure("timeout", (outcome.step, outcome.budget_ms))
         case BrowserCrashed():

@@ -66,6 +66,12 @@ class RenderTimeout(CaptureError):
         self.step, self.budget_ms = step, budget_ms
 
 
+class QueueTimeout(RenderTimeout):
+    """The deadline passed before the capture had its turn: nothing was learnt about the page."""
+
+    hint: ClassVar[str] = "Try again when fewer captures wait, or raise wait.timeout."
+
+
 class NavigationFailed(CaptureError):
     """The page could not be reached or loaded; reason is the browser's net error or ours."""
 

@@ -10,7 +10,7 @@ from calotype.capture.errors import InvalidRequest
 
 E = TypeVar("E", bound=StrEnum)
 _LONGEST_SHOWN = 60
-SECRET_GROUPS = frozenset({"network"})
+SECRET_GROUPS = frozenset({"network", "webhook"})
 """Groups of which no error repeats a value, not even one that stands where the group should."""
 
 
@@ -93,6 +93,13 @@ class Fields:
             raise InvalidRequest(
                 self.path(name), f"has {len(value)} items", f"at most {max_items} are allowed"
             )
+        return value
+
+    def things(self, name: str, what: str) -> list[object] | None:
+        """Return a list, whatever is in it, or None when the field is absent; what it is of is told."""
+        value = self._take(name)
+        if value is not None and not isinstance(value, list):
+            raise self.refuse(name, f"it must be a list of {what}")
         return value
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:

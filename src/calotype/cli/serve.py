@@ -8,7 +8,8 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -55,6 +56,7 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
             await _check_keys(service.remembering, settings, first_key=first_key)
             parts = Parts(
                 shots=service.shots,
+                batches=service.batches,
                 store=service.remembering.store,
                 authenticator=service.remembering.authenticator,
                 base_url=BaseUrl(settings.public_url, settings.host, port),
@@ -76,7 +78,8 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                     server_header=False,
                     timeout_graceful_shutdown=_GRACE_S,
                     backlog=_BACKLOG,
-                )
+                ),
+                service.batches.leave,
             )
             here = BaseUrl(None, settings.host, port).for_host(None)
             typer.echo(f"Calotype listens on {here}", err=True)
@@ -129,6 +132,15 @@ def _is_loopback(host: str) -> bool:
 
 class _Server(uvicorn.Server):
     """uvicorn, but it leaves the signal to us: its own way ends the process before we have closed."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, and let those go who would stay for as long as there is something to see."""
+        super().handle_exit(sig, frame)
+        self._leave()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from calotype.capture.errand import Errand
-from calotype.capture.errors import QueueFull, RenderTimeout
+from calotype.capture.errors import QueueFull, QueueTimeout
 from calotype.clock import Deadline
 from calotype.render.fair_queue import FairQueue, Waiter
 
@@ -67,7 +67,7 @@ class Turns(Generic[Place]):
         """Wait for a place; give_back returns it. host is where politeness counts it, if anywhere.
 
         Raises QueueFull when queue_limit callers wait already and this one is not in less of a crowd
-        than another: then that one gets it instead, late. Raises RenderTimeout when the deadline comes
+        than another: then that one gets it instead, late. Raises QueueTimeout when the deadline comes
         before the turn.
         """
         if self._closed:
@@ -90,7 +90,7 @@ class Turns(Generic[Place]):
             elif self._queue.discard(waiter):
                 del self._turns[waiter]
             if isinstance(exc, TimeoutError):
-                raise RenderTimeout("waiting in the queue", deadline.budget_ms) from exc
+                raise QueueTimeout("waiting in the queue", deadline.budget_ms) from exc
             raise
 
     def give_back(self, place: Place) -> None:

@@ -213,3 +213,99 @@ class DeviceReply(msgspec.Struct, kw_only=True):
     scale: float
     mobile: bool
     user_agent: str | None
+
+
+class FlatShot(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A picture as the older clients know it."""
+
+    url: str
+    """The picture's, not the page's."""
+    cache_url: str
+    width: int
+    height: int
+    format: str
+    size: int
+    cache_key: str
+    ttl: int
+    cached: bool
+
+
+class Failure(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Why there is no picture."""
+
+    code: str
+    message: str
+    details: dict[str, str]
+    retryable: bool
+
+
+class BatchItemReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One capture of a batch: the shapes of all client families at once."""
+
+    url: str
+    """The page's."""
+    status: str
+    """`pending`, `completed`, `failed` or `cancelled`."""
+    success: bool
+    image: ImageInfo | None = None
+    image_url: str | None = None
+    cache: CacheInfo | None = None
+    metadata: Metadata | None = None
+    response: FlatShot | None = None
+    error: str | Failure | None = None
+    """Text for the newer clients, an object for the older."""
+    failure: Failure | None = None
+    """The same for everybody, with the finer code."""
+
+
+class BatchReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A batch, and what has become of each capture, in the order in which they were asked for."""
+
+    id: str
+    status: str
+    total: int
+    completed: int
+    failed: int
+    results: list[BatchItemReply]
+    webhook: str | None = None
+    created_at: str
+    ended_at: str | None = None
+    results_url: str
+
+
+class BatchProgress(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """How far a batch is, as an event; item is the capture that has just ended."""
+
+    id: str
+    status: str
+    total: int
+    completed: int
+    failed: int
+    item: BatchItemReply | None = None
+
+
+class JobReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One capture that is not waited for; with a picture it is told as one that was."""
+
+    id: str
+    status: str
+    """`processing`, `completed`, `failed` or `cancelled`."""
+    webhook: str | None = None
+    created_at: str
+    ended_at: str | None = None
+    url: str | None = None
+    """The picture's, not the page's."""
+    cache_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    size: int | None = None
+    cache_key: str | None = None
+    ttl: int | None = None
+    cached: bool | None = None
+    image: ImageInfo | None = None
+    cache: CacheInfo | None = None
+    metadata: Metadata | None = None
+    error: str | Failure | None = None
+    code: str | None = None
+    message: str | None = None

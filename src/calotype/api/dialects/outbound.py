@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calotype.api.dialects.families import Family
+from calotype.wire.replies import Failure
+
+_OLDER_WORDS = {"queued": "pending", "cancelled": "failed"}
+"""The older clients know of no cancelling, and would ask forever whether it is over."""
 
 
 def status_of_missed_delete(family: Family) -> int:
@@ -20,6 +24,16 @@ def status_of_failed_render(family: Family) -> int:
 def listed(name: str, items: Sequence[object], family: Family) -> object:
     """Return a list as family reads it: the older clients know it bare, the newer ones by its name."""
     return {name: items} if family is Family.NEWER else items
+
+
+def batch_status(status: str, family: Family) -> str:
+    """Return how far a batch or a job is, in family's words."""
+    return status if family is Family.NEWER else _OLDER_WORDS.get(status, status)
+
+
+def item_error(error: Failure, family: Family) -> str | Failure:
+    """Return why an item of a batch failed: the newer clients read a text, the older an object."""
+    return error.message if family is Family.NEWER else error
 
 
 def error_body(body: dict[str, object], message: str, family: Family) -> dict[str, object]:

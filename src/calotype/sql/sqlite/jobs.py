@@ -81,6 +81,7 @@ class SqliteJobs:
         self._busy: dict[str, int] = {}
         """How many of each kind are running."""
         self._beat_ms = 0
+        self._well = True
 
     def enqueue(self, connection: sqlite3.Connection, kind: str, subject: str) -> None:
         """Submit a job in the transaction of the rows that it is about; wake once that is committed."""
@@ -102,8 +103,11 @@ class SqliteJobs:
                 self._woken.clear()
                 try:
                     await self._look(kinds)
+                    self._well = True
                 except StoreUnavailable as exc:
-                    _log.warning("jobs wait: %s", exc)
+                    if self._well:
+                        _log.warning("jobs wait: %s", exc)
+                    self._well = False
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_S):
                         await self._woken.wait()

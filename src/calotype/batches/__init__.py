@@ -1,0 +1,1 @@
+"""Captures that are asked for now and fetched later: many under one id, or one."""

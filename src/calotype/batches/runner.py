@@ -1,0 +1,196 @@
+"""Runner: makes the captures of accepted batches, and has it told when one is over."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+
+from calotype.access.secretbox import SecretBox
+from calotype.batches.batch import Batch, ItemFailure, ItemPicture, ItemState, Outcome
+from calotype.batches.errors import Interrupted, NotStored
+from calotype.batches.news import News
+from calotype.batches.ports import RUN, TELL, BatchLedger, Begun, Completions
+from calotype.batches.seals import item_context, webhook_context
+from calotype.batches.turns import Turns
+from calotype.batches.webhook import Webhook
+from calotype.cache.errors import DiskFull, StoreUnavailable
+from calotype.capture.errand import Urgency
+from calotype.capture.errors import QueueFull, QueueTimeout
+from calotype.clock import Clock, Deadline
+from calotype.errors import CalotypeError
+from calotype.jobs.engine import Kind
+from calotype.shots.asked import parse_asked
+from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.shot import Shot
+
+MAX_TRIES = 5
+"""How often a capture may be begun: one that kills the process each time must end, and its batch go on."""
+_TAKES = 3
+"""How often in a row a picture is taken that a purge overtakes, or that is there but stale."""
+_JITTER = 0.05
+_BATCHES_AT_ONCE = 500
+"""Those that wait for their turns hold no more than their rows."""
+_BATCH_LIMIT_S = 12 * 3600.0
+_PAUSES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 60, 300, 900, 3600, 3600, 3600, 7200, 14_400))
+"""What fails a whole batch is the index or the disk, which somebody will mend within the day."""
+_log = logging.getLogger("calotype.batches")
+_webhook = msgspec.json.Decoder(Webhook)
+
+
+class Runner:
+    """Does the jobs of batches. Idempotent by id: an item that has ended is never begun again."""
+
+    def __init__(
+        self,
+        ledger: BatchLedger,
+        shots: Shots,
+        turns: Turns,
+        news: News,
+        box: SecretBox,
+        clock: Clock,
+        completions: Completions | None = None,
+    ) -> None:
+        """Take the parts; without completions nobody is told of an end, who does not ask."""
+        self._ledger, self._shots, self._turns, self._news = ledger, shots, turns, news
+        self._box, self._clock, self._completions = box, clock, completions
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The jobs that this does."""
+        return (
+            Kind(name=RUN, run=self.run, at_once=_BATCHES_AT_ONCE, limit_s=_BATCH_LIMIT_S, pauses=_PAUSES),
+            Kind(name=TELL, run=self.tell, at_once=10, limit_s=60.0, pauses=_PAUSES),
+        )
+
+    async def run(self, batch_id: str) -> None:
+        """Make what is pending. Raises StoreUnavailable, to be called again later."""
+        batch = await self._ledger.begin(batch_id)
+        if batch is None or batch.state.is_over:
+            return
+        self._news.tell(batch_id)
+        work = asyncio.create_task(self._work(batch), name=f"batch {batch_id}")
+        self._under_way[batch_id] = work
+        try:
+            await asyncio.wait([work])
+        finally:
+            del self._under_way[batch_id]
+            work.cancel()
+            await asyncio.wait([work])
+        if not work.cancelled():
+            work.result()
+
+    def stop(self, batch_id: str) -> None:
+        """Stop what is under way in this process of a batch that was cancelled."""
+        work = self._under_way.get(batch_id)
+        if work is not None:
+            work.cancel()
+
+    async def tell(self, batch_id: str) -> None:
+        """Have it told that a batch is over, and erase where to."""
+        batch = await self._ledger.find(batch_id)
+        if batch is None:
+            return
+        if self._completions is not None:
+            webhook = None
+            if batch.webhook is not None:
+                webhook = _webhook.decode(self._box.open(batch.webhook, webhook_context(batch_id)))
+            await self._completions.ended(batch, webhook)
+        await self._ledger.told(batch_id)
+
+    async def _work(self, batch: Batch) -> None:
+        todo = iter(
+            [
+                item.position
+                for item in batch.items
+                if item.state is ItemState.PENDING and item.same_as is None
+            ]
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(batch.concurrency):
+                    group.create_task(self._share(batch, todo))
+        except ExceptionGroup as several:
+            # They all met the same trouble, and one says enough.
+            raise several.exceptions[0] from several
+
+    async def _share(self, batch: Batch, todo: Iterator[int]) -> None:
+        for position in todo:
+            async with self._turns.turn(batch.namespace.account, batch.weight):
+                begun = await self._ledger.begin_item(batch.id, position)
+                if begun is None:
+                    continue
+                outcome = await self._outcome(batch, position, begun)
+            if await self._ledger.end_item(batch.id, position, outcome, self._clock()):
+                self._news.tell(batch.id)
+
+    async def _outcome(self, batch: Batch, position: int, begun: Begun) -> Outcome:
+        try:
+            if begun.tries > MAX_TRIES:
+                raise Interrupted(MAX_TRIES)  # noqa: TRY301  told as whatever else can go wrong
+            plain = self._box.open(begun.sealed, item_context(batch.id, position))
+            asked = parse_asked(msgspec.json.decode(plain))
+            several = len(batch.items) > 1
+            wishes = asked.wishes
+            if several:
+                wishes = replace(wishes, ttl_s=spread_ttl(wishes.ttl_s, batch.id, position))
+            return ItemPicture.of(
+                await self._stored(
+                    TakeRequest(
+                        namespace=batch.namespace,
+                        capture=asked.capture,
+                        wishes=wishes,
+                        deadline=Deadline.after(asked.capture.budget_ms),
+                        urgency=Urgency.BATCH,
+                        weight=batch.weight,
+                    )
+                )
+            )
+        except StoreUnavailable:
+            raise
+        except CalotypeError as exc:
+            return ItemFailure.of(exc)
+        except Exception:  # noqa: BLE001
+            # A fault of ours, which the others of the batch need not suffer for.
+            _log.exception("item %s of %s failed", position, batch.id)
+            return ItemFailure.of(CalotypeError("Something went wrong on our side; the log has it."))
+
+    async def _stored(self, asked: TakeRequest) -> Shot:
+        """Return a picture that its public URL leads to. Raises CaptureError, StoreUnavailable."""
+        detail = None
+        for _ in range(_TAKES):
+            shot = await self._patiently(asked)
+            if shot.addressed:
+                return shot
+            detail = shot.detail
+            if detail in (StoreUnavailable.detail, DiskFull.detail):
+                raise StoreUnavailable(f"a batch's picture was not stored: {detail}")
+            # A purge has overtaken it, or it is stale: here is time to take it as it is now.
+            asked = replace(asked, wishes=replace(asked.wishes, refresh=True))
+        raise NotStored(detail or "stale")
+
+    async def _patiently(self, asked: TakeRequest) -> Shot:
+        """Take the shot, however long the queue for it is; its own time begins with each turn."""
+        while True:
+            deadline = Deadline.after(asked.capture.budget_ms)
+            try:
+                return await self._shots.take(replace(asked, deadline=deadline))
+            except QueueFull as exc:
+                await asyncio.sleep(exc.retry_after_s)
+            except QueueTimeout:
+                pass
+
+
+def spread_ttl(ttl_s: int, batch_id: str, position: int) -> int:
+    """Return ttl_s, or up to a twentieth less: what is made together must not expire together.
+
+    The same for each try of an item.
+    """
+    chance = hashlib.sha256(f"{batch_id}/{position}".encode()).digest()
+    return ttl_s - int(ttl_s * _JITTER * int.from_bytes(chance[:4]) / 2**32)
