@@ -15,7 +15,7 @@ from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
 from calotype.access.secretbox import SecretBox
 from calotype.batches.news import News
-from calotype.batches.ports import BatchLedger
+from calotype.batches.ports import BatchLedger, Completions
 from calotype.batches.retention import Retention
 from calotype.batches.runner import Runner
 from calotype.batches.service import Batches
@@ -157,9 +157,15 @@ async def open_renderer(settings: Settings) -> AsyncIterator[ChromiumRenderer]:
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, renderer: Renderer | None = None, clock: Clock = utc_now
+    settings: Settings,
+    renderer: Renderer | None = None,
+    clock: Clock = utc_now,
+    completions: Completions | None = None,
 ) -> AsyncIterator[Service]:
-    """Open everything, and close it in reverse. A renderer that is given stays its giver's to close."""
+    """Open everything, and close it in reverse. A renderer that is given stays its giver's to close.
+
+    completions, if given, is told of every batch and job that is over.
+    """
     async with contextlib.AsyncExitStack() as stack:
         # Only servers leave marks: a command that runs in between must not hide from them that one crashed.
         after_crash = stack.enter_context(running_mark(settings.data / "running"))
@@ -192,7 +198,7 @@ async def open_service(
         )
         ledger, box, news = remembering.ledger, SecretBox(master_secret), News()
         turns = Turns(max(1, settings.browser.concurrency // 2))
-        runner = Runner(ledger, shots, turns, news, box, clock)
+        runner = Runner(ledger, shots, turns, news, box, clock, completions)
         working = asyncio.create_task(remembering.jobs.run(runner.kinds), name="jobs")
         stack.push_async_callback(_stop, working)
         retention = Retention(ledger, remembering.jobs, clock)
