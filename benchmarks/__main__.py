@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import cache, hit, hot, room
+from benchmarks import batches, cache, hit, hot, room
 from benchmarks.captures import run as captures
 from benchmarks.faults import BenchmarkFailed
 
@@ -24,8 +24,8 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=["hit", "capture", "room", "hot", "cache", "peers", []],
-        help="default: all but cache and peers, which take their time",
+        choices=["hit", "capture", "room", "hot", "batch", "cache", "peers", []],
+        help="default: all but batch, cache and peers, which take their time",
     )
     parser.add_argument(
         "--seconds", type=int, default=DEFAULT_SECONDS, help="length of a round (%(default)s)"
@@ -40,6 +40,7 @@ def main() -> int:
         "peers": functools.partial(captures.run, beside_peers=True),
         "room": room.run,
         "hot": hot.run,
+        "batch": batches.run,
         "cache": cache.run,
     }
     try:

@@ -197,7 +197,8 @@ async def open_service(
             remembering.store, fills, renderer, KeyMaker(master_secret), settings.cache, clock, revalidator
         )
         ledger, box, news = remembering.ledger, SecretBox(master_secret), News()
-        turns = Turns(max(1, settings.browser.concurrency // 2))
+        places = settings.browser.concurrency
+        turns = Turns(max(1, places // 2), max(1, places // 4), shots.somebody_waits)
         runner = Runner(ledger, shots, turns, news, box, clock, completions)
         working = asyncio.create_task(remembering.jobs.run(runner.kinds), name="jobs")
         stack.push_async_callback(_stop, working)

@@ -15,8 +15,8 @@ A, B, C, X = range(4)
 class Queue:
     """Callers that wait for turns, hold them, and give them back when they are told to."""
 
-    def __init__(self, at_once):
-        self.turns, self.order, self._tasks = Turns(at_once), [], {}
+    def __init__(self, at_once, *more):
+        self.turns, self.order, self._tasks = Turns(at_once, *more), [], {}
 
     async def ask(self, account, weight=1):
         done = asyncio.Event()
@@ -51,6 +51,27 @@ async def test_no_more_than_so_many_have_a_turn():
 
     await queue.finish(A)
     assert queue.order == [A, A, A]
+
+
+async def test_there_are_fewer_while_others_come_first_and_one_at_least():
+    others = True
+    queue = Queue(3, 1, lambda: others)
+    for _ in range(6):
+        await queue.ask(A)
+    assert len(queue.order) == 1
+
+    await queue.finish(A)
+    assert len(queue.order) == 2
+    others = False
+    await queue.finish(A)
+    assert len(queue.order) == 5
+
+    others = True
+    for _ in range(2):
+        await queue.finish(A)
+    assert len(queue.order) == 5
+    await queue.finish(A)
+    assert len(queue.order) == 6
 
 
 async def test_an_account_with_many_does_not_keep_another_waiting():
@@ -100,7 +121,7 @@ async def test_who_leaves_while_waiting_costs_nobody_a_turn(given):
 
     await queue.finish(C)
     assert queue.turns._lines == {}
-    assert queue.turns._free == 1
+    assert queue.turns._running == 0
 
 
 async def test_who_is_cancelled_in_the_moment_of_its_turn_gives_it_back():

@@ -10,6 +10,7 @@ import pytest
 
 from calotype.cache.policy import CachePolicy, HitsWhen
 from calotype.cache.purge import PurgeFilter
+from calotype.capture.errand import Urgency
 from calotype.capture.errors import NavigationFailed, PageNotFound, RenderTimeout, TargetRefused
 from calotype.shots.shot import Forward, Served
 from tests.support.builders import HERE, TRIAL
@@ -323,3 +324,29 @@ async def test_a_failing_page_under_a_custom_key_fails_nobody_who_asked_for_anot
     renderer.http_status = 200
 
     assert story(await good) == RENDERED
+
+
+class TestWhoWaits:
+    async def test_somebody_does_while_a_capture_is_made_for_them_and_a_moment_longer(self, studio):
+        now = 1000.0
+        studio.shots._monotonic = lambda: now
+        assert not studio.shots.somebody_waits()
+        studio.renderer.hold()
+        taking = studio.taking()
+        await studio.renderer.began.acquire()
+        now += 60
+        assert studio.shots.somebody_waits()
+
+        studio.renderer.release()
+        await taking
+        now += 9.9
+        assert studio.shots.somebody_waits()
+        now += 0.2
+        assert not studio.shots.somebody_waits()
+
+    async def test_nobody_does_for_a_hit_or_for_a_batch(self, studio):
+        await studio.take(urgency=Urgency.BATCH)
+        await studio.take()
+
+        assert len(studio.renderer.renders) == 1
+        assert not studio.shots.somebody_waits()

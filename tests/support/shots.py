@@ -18,6 +18,7 @@ from calotype.cache.policy import CachePolicy, CacheWishes
 from calotype.cache.room import Room, RoomLimits
 from calotype.cache.store import CacheStore
 from calotype.cache.sweeper import Sweeper
+from calotype.capture.errand import Urgency
 from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.verdict import FailOn
@@ -56,6 +57,7 @@ class Studio:
         fail_on: tuple[str, ...] = (),
         budget_ms: int = 20_000,
         only_if_cached: bool = False,
+        urgency: Urgency = Urgency.INTERACTIVE,
         **wishes: object,
     ) -> Shot:
         """Ask for a picture of url."""
@@ -67,6 +69,7 @@ class Studio:
             wishes=CacheWishes(key=None if key is None else CacheKey(key), **wishes),  # type: ignore[arg-type]
             deadline=Deadline.after(budget_ms),
             only_if_cached=only_if_cached,
+            urgency=urgency,
         )
         return await self.shots.take(asked)
 

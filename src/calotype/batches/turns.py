@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -21,14 +21,19 @@ class _Line:
 
 
 class Turns:
-    """At most at_once at a time; next is the account with the fewest at it for its weight.
+    """At most at_once at a time, or beside, which is fewer, while others come first.
 
-    Among those it is the one that has waited for the longest since its last turn. So the browser's own
-    queue, which is bounded for all, never fills with what nobody waits for.
+    Next is the account with the fewest at it for its weight; among those the one that has waited
+    for the longest since its last turn. So the browser's own queue, which is bounded for all, never fills
+    with what nobody waits for, and those who wait share the machine with little.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self._free = at_once
+    def __init__(
+        self, at_once: int, beside: int | None = None, others_first: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._at_once, self._beside = at_once, at_once if beside is None else beside
+        self._others_first = others_first
+        self._running = 0
         self._lines: dict[int, _Line] = {}
         self._numbers = itertools.count(1)
 
@@ -55,7 +60,8 @@ class Turns:
             self._back(account, line)
 
     def _give(self) -> None:
-        while self._free:
+        # What limits us less by now is noticed when a turn comes back: there is always one out.
+        while self._running < (self._beside if self._others_first() else self._at_once):
             waiting = [line for line in self._lines.values() if line.waiting]
             if not waiting:
                 return
@@ -66,11 +72,11 @@ class Turns:
             mine.set_result(None)
             line.running += 1
             line.last = next(self._numbers)
-            self._free -= 1
+            self._running += 1
 
     def _back(self, account: int, line: _Line) -> None:
         line.running -= 1
-        self._free += 1
+        self._running -= 1
         self._tidy(account, line)
         self._give()
 

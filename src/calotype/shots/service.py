@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -32,6 +34,8 @@ from calotype.shots.shot import Forward, Served, Shot
 
 BROKE_A_RULE = "verdict"
 SOFT_PURGED = "soft-purged"
+ATTENTION_S = 10.0
+"""How long after a capture that somebody waited for another is expected."""
 _log = logging.getLogger("calotype.shots")
 
 
@@ -75,11 +79,15 @@ class Shots:
         clock: Clock,
         revalidator: Revalidator | None = None,
         early: EarlyRefresh | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the parts; a revalidator that is given stays its giver's to close."""
         self._revalidator, self._early = revalidator or Revalidator(), early or EarlyRefresh()
         self._store, self._fills, self._renderer = store, fills, renderer
         self._keys, self._policy, self._clock = keys, policy, clock
+        self._monotonic = monotonic
+        self._waiting, self._last_waited = 0, float("-inf")
+        """Captures that somebody waits for, and when the last of them ended."""
 
     async def take(self, asked: TakeRequest) -> Shot:
         """Return the picture that asked asks for.
@@ -225,7 +233,7 @@ class Shots:
             found = await self._stored(asked, origin)
             if isinstance(found, Shot) and found.served is Served.HIT and found.opened.entry.birth != seen:
                 return found
-        capture = await self._renderer.render(asked.capture.request, asked.deadline, asked.errand)
+        capture = await self._captured(asked)
         opened = self._store.unstored(lease, origin, capture, asked.wishes.lifetime(self._policy))
         if asked.capture.fail_on.broken_rule(capture.verdict) is not None:
             return _fresh(opened, capture, why, BROKE_A_RULE, stored=False)
@@ -265,8 +273,22 @@ class Shots:
             return replace(opened, entry=replace(opened.entry, softened=True)), True, SOFT_PURGED
         return opened, isinstance(outcome, Stored), _detail(outcome)
 
+    async def _captured(self, asked: TakeRequest) -> Capture:
+        waits = asked.urgency is Urgency.INTERACTIVE
+        self._waiting += waits
+        try:
+            return await self._renderer.render(asked.capture.request, asked.deadline, asked.errand)
+        finally:
+            self._waiting -= waits
+            if waits:
+                self._last_waited = self._monotonic()
+
+    def somebody_waits(self) -> bool:
+        """Say whether somebody waits for a capture, or did a moment ago: who asks once asks again."""
+        return self._waiting > 0 or self._monotonic() - self._last_waited < ATTENTION_S
+
     async def _uncached(self, asked: TakeRequest, origin: Origin, why: Forward, detail: str | None) -> Shot:
-        capture = await self._renderer.render(asked.capture.request, asked.deadline, asked.errand)
+        capture = await self._captured(asked)
         asked.capture.fail_on.check(_shown_url(asked), capture.verdict)
         lease = Lease(origin.namespace, origin.identity.key, Birth(Seq(0), 0, self._clock()))
         opened = self._store.unstored(lease, origin, capture)
