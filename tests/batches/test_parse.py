@@ -28,7 +28,12 @@ def test_a_page_is_told_as_its_client_wrote_it_but_for_credentials(given, told):
 
 def test_what_is_no_request_has_no_page():
     assert told_url("https://example.com/") == ""
-    assert told_url({"html": "<p>"}) == ""
+    assert told_url({}) == ""
+
+
+def test_a_document_has_its_base_for_a_page():
+    assert told_url({"html": "<p>"}) == "about:blank"
+    assert told_url({"markdown": "# a", "html_base_url": "https://example.com/"}) == "https://example.com/"
 
 
 def same(*requests):

@@ -14,6 +14,7 @@ from calotype.batches.ports import MAX_WAITING, RUN, TELL, NewBatch, NewItem
 from calotype.cache.entry import Mode, Namespace
 from calotype.capture.errors import QueueFull
 from calotype.jobs.engine import Kind
+from calotype.sql.sqlite import batches as sqlite_batches
 from tests.support.builders import HERE, THERE, TRIAL
 from tests.support.clock import NOON
 
@@ -264,6 +265,17 @@ class TestBound:
         await ledger.accept(a_batch("batch_8", 1, namespace=THERE), clock())
         await ledger.end_item("batch_0", 0, PICTURE, clock())
         await ledger.accept(a_batch("batch_9", 1), clock())
+
+    async def test_so_is_what_they_take_in_the_index(self, ledger, clock, monkeypatch):
+        monkeypatch.setattr(sqlite_batches, "MAX_WAITING_BYTES", 64_000)
+        large = NewItem(url="https://example.com/", sealed=bytes(1000))
+        for number in range(2):
+            await ledger.accept(a_batch(f"batch_{number}", [large] * 32), clock())
+        with pytest.raises(QueueFull):
+            await ledger.accept(a_batch("batch_2", 1), clock())
+
+        await ledger.cancel("batch_0", clock())
+        await ledger.accept(a_batch("batch_2", 1), clock())
 
     async def test_what_is_over_does_not_count(self, ledger, clock):
         for number in range(2):

@@ -22,6 +22,7 @@ Spelling = Callable[[Mapping[str, object]], dict[str, object]]
 _NOT_OPTIONS = ("response_type", "webhook", "async")
 """What is about a call of its own, and means nothing within a batch."""
 _ANY_URL = "https://example.com/"
+_DOCUMENTS = ("html", "markdown")
 _UNSTORED = "the pictures of accepted captures are fetched from the cache; leave it out, or set cache.ttl"
 
 
@@ -156,8 +157,15 @@ def _without_calls(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def told_url(given: object) -> str:
-    """Return the page of a request as its client is told it later: as it was written, but no credentials."""
-    url = given.get("url") if isinstance(given, dict) else None
+    """Return the page of a request as its client is told it later: as it was written, but no credentials.
+
+    A document that came with the request has its base for a page, else about:blank.
+    """
+    if not isinstance(given, dict):
+        return ""
+    url = given.get("url")
+    if url is None and not given.keys().isdisjoint(_DOCUMENTS):
+        url = given.get("html_base_url") or "about:blank"
     if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
         return ""
     if "@" not in url:

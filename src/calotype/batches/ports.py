@@ -17,6 +17,8 @@ TELL = "batch-ended"
 """The kind of the job that tells that a batch is over; submitted when its last capture has ended."""
 MAX_WAITING = 10_000
 """Captures of one account that may be accepted and not yet ended."""
+MAX_WAITING_BYTES = 512 * 1024 * 1024
+"""What all that they ask for may take in the index: a document may have 5 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,8 @@ class BatchLedger(Protocol):
         """Keep a batch and submit its job RUN, both or neither; it survives a power cut on return.
 
         A batch of which every item is faulty is over at once, which is told like any other end.
-        Raises QueueFull if more than MAX_WAITING captures of the account would wait.
+        Raises QueueFull if more than MAX_WAITING captures of the account would wait, or if what they
+        ask for would take more than MAX_WAITING_BYTES.
         """
         ...
 

@@ -7,11 +7,12 @@ CREATE TABLE batch (
   concurrency INTEGER NOT NULL,
   total INTEGER NOT NULL,
   ended INTEGER NOT NULL DEFAULT 0,         -- items that have ended, one way or another
+  bytes INTEGER NOT NULL,                   -- of what was sealed when it was accepted
   webhook BLOB,                             -- sealed; NULL once it has been told
   created_ms INTEGER NOT NULL,
   ended_ms INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX batch_open ON batch(ns, total, ended) WHERE ended_ms IS NULL;
+CREATE INDEX batch_open ON batch(ns, total, ended, bytes) WHERE ended_ms IS NULL;
 CREATE INDEX batch_ended ON batch(ended_ms) WHERE ended_ms IS NOT NULL;
 
 CREATE TABLE batch_item (

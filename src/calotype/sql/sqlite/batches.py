@@ -17,7 +17,7 @@ from calotype.batches.batch import (
     ItemState,
     Outcome,
 )
-from calotype.batches.ports import MAX_WAITING, RUN, TELL, Begun, NewBatch
+from calotype.batches.ports import MAX_WAITING, MAX_WAITING_BYTES, RUN, TELL, Begun, NewBatch
 from calotype.capture.errors import QueueFull
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import namespace_of, ns_number
@@ -31,10 +31,13 @@ _ITEMS = (
     "SELECT position, url, state, outcome, ended_no, same_as FROM batch_item WHERE batch = ? "
     "ORDER BY position"
 )
-_WAITING = "SELECT coalesce(sum(total - ended), 0) FROM batch WHERE ended_ms IS NULL AND ns BETWEEN ? AND ?"
+_WAITING = (
+    "SELECT coalesce(sum(total - ended), 0), coalesce(sum(bytes), 0) FROM batch "
+    "WHERE ended_ms IS NULL AND ns BETWEEN ? AND ?"
+)
 _INSERT = (
-    "INSERT INTO batch(id, ns, state, weight, concurrency, total, webhook, created_ms) "
-    "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)"
+    "INSERT INTO batch(id, ns, state, weight, concurrency, total, bytes, webhook, created_ms) "
+    "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_ITEM = (
     "INSERT INTO batch_item(batch, position, url, state, sealed, same_as) VALUES (?, ?, ?, 'pending', ?, ?)"
@@ -79,10 +82,11 @@ class SqliteBatchLedger:
         def accept(connection: sqlite3.Connection) -> Batch:
             ns, count = ns_number(new.namespace), len(new.items)
             own = ns // 2 * 2
-            (waiting,) = connection.execute(_WAITING, (own, own + 1)).fetchone()
-            if waiting + count > MAX_WAITING:
+            size = sum(len(item.sealed or b"") for item in new.items)
+            waiting, held = connection.execute(_WAITING, (own, own + 1)).fetchone()
+            if waiting + count > MAX_WAITING or held + size > MAX_WAITING_BYTES:
                 raise QueueFull(waiting, _RETRY_AFTER_S)
-            row = (new.id, ns, new.weight, new.concurrency, count, new.webhook, now_ms)
+            row = (new.id, ns, new.weight, new.concurrency, count, size, new.webhook, now_ms)
             connection.execute(_INSERT, row)
             for position, item in enumerate(new.items):
                 connection.execute(_INSERT_ITEM, (new.id, position, item.url, item.sealed, item.same_as))
