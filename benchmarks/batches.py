@@ -81,7 +81,7 @@ async def _measure(
             )
             began = time.monotonic()
             batch = await service.batches.accept(
-                _WHO, Form.BATCH, wanted.items, weight=1, concurrency=wanted.concurrency
+                _WHO, Form.BATCH, wanted.items, key_id="", weight=1, concurrency=wanted.concurrency
             )
             asked = 0
             while not (await service.batches.find(_WHO, Form.BATCH, batch.id)).state.is_over:

@@ -13,6 +13,7 @@ from typing import Any
 from calotype.access.authenticator import Authenticator
 from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
+from calotype.access.quotas import Quotas
 from calotype.access.secretbox import SecretBox
 from calotype.batches.news import News
 from calotype.batches.ports import BatchLedger, Completions
@@ -50,6 +51,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.jobs import SqliteJobs
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
+from calotype.sql.sqlite.meter import SqliteMeter
 from calotype.sql.sqlite.probe import IndexProbe
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
@@ -97,6 +99,7 @@ async def open_remembering(
     """Open index and blobs as settings describe them; bring the database up to date first."""
     ballast = Ballast(settings.data / "ballast")
     database = Database(settings.index, ballast.drop)
+    quotas = Quotas(SqliteMeter(database), clock)
     try:
         blobs = FilesystemBlobStore(settings.blobs)
         try:
@@ -123,7 +126,7 @@ async def open_remembering(
                 hot=hot,
                 version=database.data_version,
                 keys=keys,
-                authenticator=Authenticator(keys, box, settings.signed_recipes),
+                authenticator=Authenticator(keys, box, quotas, settings.signed_recipes),
                 index=index,
                 purges=purges,
                 leases=SqliteLeases(database),
@@ -142,6 +145,7 @@ async def open_remembering(
         finally:
             blobs.close()
     finally:
+        await quotas.close()
         await database.close()
 
 
@@ -199,7 +203,9 @@ async def open_service(
         ledger, box, news = remembering.ledger, SecretBox(master_secret), News()
         places = settings.browser.concurrency
         turns = Turns(max(1, places // 2), max(1, places // 4), shots.somebody_waits)
-        runner = Runner(ledger, shots, turns, news, box, clock, completions)
+        runner = Runner(
+            ledger, shots, turns, news, box, clock, completions, remembering.authenticator.allowance_of
+        )
         working = asyncio.create_task(remembering.jobs.run(runner.kinds), name="jobs")
         stack.push_async_callback(_stop, working)
         retention = Retention(ledger, remembering.jobs, clock)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from calotype.access.limits import NO_LIMIT
 from calotype.capture.errand import Urgency
 from calotype.capture.result import Phases
 from tests.support.pictures import a_png
@@ -272,6 +273,7 @@ class TestAJsonReply:
                 "consent_banner": None,
                 "consent_product": "",
             },
+            "usage": {"credits": 1, "remaining": NO_LIMIT - 1},
         }
 
     async def test_it_tells_a_hit(self, bench):

@@ -70,7 +70,13 @@ class Works:
     async def accept(self, **body):
         wanted = parse_batch(body, inbound.nested)
         return await self.batches.accept(
-            HERE, Form.BATCH, wanted.items, weight=1, concurrency=wanted.concurrency, webhook=wanted.webhook
+            HERE,
+            Form.BATCH,
+            wanted.items,
+            key_id="key_1",
+            weight=1,
+            concurrency=wanted.concurrency,
+            webhook=wanted.webhook,
         )
 
 

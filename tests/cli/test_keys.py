@@ -129,3 +129,31 @@ def test_a_key_that_signs_says_so(server):
     calotype("keys", "create", "--account", "older", "--allow-signing", data=server.data)
 
     assert [row[8] for row in listed(server) if row[1] == "older"] == ["itself"]
+
+
+def test_a_key_has_the_limits_of_a_plan_or_others_that_list_and_the_server_tell(server):
+    made = calotype(
+        "keys",
+        "create",
+        "--account",
+        "tight",
+        "--plan",
+        "starter",
+        "--requests-per-minute",
+        "7",
+        data=server.data,
+    )
+    headers = {"authorization": f"Bearer {made.stdout.decode().strip()}"}
+    (row,) = [row for row in listed(server) if row[1] == "tight"]
+    usage = server.client.get("/v1/usage", headers=headers)
+
+    assert row[10] == "starter, requests 7/min, concurrent 5, batch 20, credits 2000/month"
+    assert (usage.headers["x-ratelimit-limit"], usage.headers["x-ratelimit-remaining"]) == ("7", "6")
+    assert usage.json()["credits"] == 2000
+
+
+def test_a_plan_that_there_is_not_is_told_which_there_are(server):
+    failed = calotype("keys", "create", "--plan", "gold", data=server.data)
+
+    assert (failed.returncode, failed.stdout) == (1, b"")
+    assert b"there is no plan 'gold'; the plans are free, starter, growth" in failed.stderr

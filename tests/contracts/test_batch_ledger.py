@@ -32,6 +32,7 @@ def an_item(number=0, **more):
 def a_batch(name="batch_1", items=3, **more):
     given: dict[str, Any] = {
         "namespace": HERE,
+        "key_id": "key_1",
         "weight": 2,
         "concurrency": 4,
         "items": [an_item(number) for number in range(items)] if isinstance(items, int) else items,

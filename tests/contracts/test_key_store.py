@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from calotype.access.keys import Caller, hash_key
-from calotype.access.ports import NewKey
+from calotype.access.hosts import Hosts
+from calotype.access.keys import Caller, Signs, hash_key
+from calotype.access.limits import UNLIMITED, Limits
+from calotype.access.ports import NewKey, Signer
 from calotype.cache.errors import StoreUnavailable
 from tests.support.clock import NOON
 
@@ -106,6 +108,76 @@ async def test_the_list_tells_everything_but_the_secret_oldest_first(adapters):
     assert (first.created_at, first.revoked_at) == (NOON, adapters.clock())
     assert (second.id, second.account, second.mode, second.revoked_at) == ("key_a", "other", "test", None)
     assert "rs_test_a" not in repr(await adapters.keys.list())
+
+
+def a_pair(public="rs_pub_one", **more):
+    return NewKey(
+        id=public, account="default", mode="live", name="", secret="rs_secret_one",
+        signs=Signs.AS_PAIR, sealed=b"sealed", **more,
+    )  # fmt: skip
+
+
+async def test_a_pair_is_found_by_its_public_key_and_is_no_key_to_call_with(adapters):
+    await adapters.keys.add(a_pair(hosts=Hosts(("a.test", "*.b.test"))))
+    number = await adapters.keys.account_number("default")
+
+    assert await adapters.keys.pair("rs_pub_one") == Signer(
+        Caller(number, "live", "rs_pub_one"), b"sealed", Hosts(("a.test", "*.b.test"))
+    )
+    assert await adapters.keys.pair("rs_pub_two") is None
+    assert await adapters.keys.find(hash_key("rs_secret_one")) is None
+    assert await adapters.keys.find(hash_key("rs_pub_one")) is None
+    (listed,) = await adapters.keys.list()
+    assert (listed.signs, listed.hosts.names) == (Signs.AS_PAIR, ("a.test", "*.b.test"))
+
+
+async def test_keys_that_sign_are_listed_for_it_and_go_on_calling(adapters):
+    await adapters.keys.add(a_pair())
+    await adapters.keys.add(a_key("plain"))
+    for name in ("b", "a"):
+        await adapters.keys.add(a_key(name, signs=Signs.ITSELF, sealed=name.encode()))
+        adapters.clock.advance(seconds=1)
+
+    assert [signer.sealed for signer in await adapters.keys.signing_keys()] == [b"b", b"a"]
+    assert await adapters.keys.find(hashed("a")) is not None
+    assert await adapters.keys.pair("key_a") is None
+
+
+async def test_looking_for_who_signed_never_suspends(adapters):
+    await adapters.keys.add(a_pair())
+    for looking in (adapters.keys.pair("rs_pub_one"), adapters.keys.pair("x"), adapters.keys.signing_keys()):
+        with pytest.raises(StopIteration):
+            looking.send(None)
+
+
+async def test_what_signs_no_more_signs_in_no_process(both):
+    here, there = both
+    await here.keys.add(a_pair())
+    await here.keys.add(a_key(signs=Signs.ITSELF, sealed=b"sealed"))
+    assert await there.keys.pair("rs_pub_one") is not None
+    assert len(await there.keys.signing_keys()) == 1
+
+    for key_id in ("rs_pub_one", "key_one"):
+        assert await here.keys.revoke(key_id)
+
+    assert await there.keys.pair("rs_pub_one") is None
+    assert await there.keys.signing_keys() == []
+
+
+async def test_a_key_has_the_limits_that_it_was_made_with(adapters):
+    limits = Limits(plan="starter", requests_per_minute=60, concurrent=5, batch=20, credits=2000)
+    added = [await adapters.keys.add(a_key(limits=limits)), await adapters.keys.add(a_pair(limits=limits))]
+    await adapters.keys.add(a_key("free"))
+
+    assert [key.limits for key in added] == [limits, limits]
+    assert (await adapters.keys.find(hashed())).limits == limits
+    assert (await adapters.keys.pair("rs_pub_one")).caller.limits == limits
+    assert (await adapters.keys.find(hashed("free"))).limits == UNLIMITED
+    assert {key.id: key.limits for key in await adapters.keys.list()} == {
+        "key_one": limits,
+        "rs_pub_one": limits,
+        "key_free": UNLIMITED,
+    }
 
 
 async def test_a_key_is_kept_once(adapters):

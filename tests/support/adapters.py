@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calotype.access.ports import KeyStore
+from calotype.access.ports import KeyStore, Meter
 from calotype.batches.ports import BatchLedger
 from calotype.cache.entry import CacheEntry, Namespace
 from calotype.cache.ports import BlobRegister, EntryIndex, Lease, Leases, PurgeLog, Stored
@@ -23,6 +23,7 @@ from calotype.sql.sqlite.entries import SqliteEntryIndex
 from calotype.sql.sqlite.jobs import SqliteJobs
 from calotype.sql.sqlite.keys import SqliteKeyStore
 from calotype.sql.sqlite.leases import SqliteLeases
+from calotype.sql.sqlite.meter import SqliteMeter
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
@@ -38,6 +39,7 @@ class Adapters:
     leases: Leases
     purges: PurgeLog
     keys: KeyStore
+    meter: Meter
     ledger: RoomLedger
     register: BlobRegister
     jobs: JobEngine
@@ -102,6 +104,7 @@ async def sqlite_adapters(
             leases=SqliteLeases(database),
             purges=SqlitePurgeLog(database),
             keys=SqliteKeyStore(database, clock),
+            meter=SqliteMeter(database),
             ledger=SqliteRoomLedger(database),
             register=SqliteBlobRegister(database, clock),
             jobs=jobs,

@@ -88,7 +88,7 @@ async def a_scene(folder, **environ):
     renderer = CannedRenderer()
     async with open_service(settings, renderer, clock) as service:
         kept = service.remembering
-        repeats = Counted(kept.version, kept.hot, kept.room.touched, clock)
+        repeats = Counted(kept.version, kept.hot, kept.room.touched, kept.authenticator.quotas, clock)
         parts = Parts(
             shots=service.shots, batches=service.batches, store=kept.store, authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,

@@ -65,7 +65,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
         headers = {"authorization": f"Bearer {key}"}
         whole = httpx.ASGITransport(build_app(parts), raise_app_exceptions=False)
         router = httpx.ASGITransport(
-            RequestIds(TellRequestId(build_router(parts))), raise_app_exceptions=False
+            RequestIds(TellRequestId(build_router(parts), clock)), raise_app_exceptions=False
         )
         async with (
             httpx.AsyncClient(transport=whole, base_url=BASE, headers=headers) as client,

@@ -19,7 +19,9 @@ from calotype.access.keys import (
     hash_key,
     new_secret,
 )
+from calotype.access.limits import UNLIMITED, Limits
 from calotype.access.ports import KeyStore, NewKey, Signer
+from calotype.access.quotas import Allowance, Quotas
 from calotype.access.secretbox import SecretBox
 from calotype.access.signed_url import (
     DEFAULT_RECIPES,
@@ -56,10 +58,13 @@ class Authenticator:
         self,
         store: KeyStore,
         box: Callable[[], SecretBox],
+        quotas: Quotas,
         recipes: frozenset[Recipe] = DEFAULT_RECIPES,
     ) -> None:
         """Take the store, what opens its sealed secrets, and the recipes that URLs may be signed by."""
         self._store, self._box, self._recipes = store, box, recipes
+        self.quotas = quotas
+        """What whoever has been let in may ask for."""
 
     async def authenticate(self, secret: str | None) -> Caller:
         """Return who calls with secret. Raises Unauthorized or InvalidKey."""
@@ -69,6 +74,11 @@ class Authenticator:
         if caller is None:
             raise InvalidKey
         return caller
+
+    async def allowance_of(self, key_id: str) -> Allowance | None:
+        """Return what a key, revoked or not, may have the browser asked for; None if there is none."""
+        caller = await self._store.caller(key_id)
+        return None if caller is None else self.quotas.allowance(caller)
 
     async def authenticate_signed(
         self, query: SignedQuery, endpoint: str, is_option: Callable[[str], bool]
@@ -106,6 +116,7 @@ class Authenticator:
         weight: int = DEFAULT_WEIGHT,
         *,
         signs: bool = False,
+        limits: Limits = UNLIMITED,
     ) -> tuple[str, ApiKey]:
         """Make a key, and its account on first use; return its text, shown this once, and what is kept.
 
@@ -121,13 +132,21 @@ class Authenticator:
                 name=name,
                 secret=secret,
                 weight=weight,
+                limits=limits,
                 signs=Signs.ITSELF if signs else Signs.NOTHING,
                 sealed=self._box().seal(secret.encode(), _place(key_id)) if signs else None,
             )
         )
 
     async def create_pair(
-        self, account: str, mode: str, name: str, weight: int = DEFAULT_WEIGHT, *, hosts: Iterable[str] = ()
+        self,
+        account: str,
+        mode: str,
+        name: str,
+        weight: int = DEFAULT_WEIGHT,
+        *,
+        hosts: Iterable[str] = (),
+        limits: Limits = UNLIMITED,
     ) -> tuple[str, ApiKey]:
         """Make a key pair; return its secret, and what is kept, whose id is the public key.
 
@@ -143,6 +162,7 @@ class Authenticator:
                 name=name,
                 secret=secret,
                 weight=weight,
+                limits=limits,
                 signs=Signs.AS_PAIR,
                 sealed=self._box().seal(secret.encode(), _place(public_key)),
                 hosts=Hosts.parse(hosts),

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from calotype.access.hosts import Hosts
+from calotype.access.limits import UNLIMITED, Limits
 from calotype.errors import CalotypeError
 
 DEFAULT_WEIGHT = 1
@@ -58,6 +59,7 @@ class Caller:
     """"live" or "test"."""
     key_id: str
     weight: int = DEFAULT_WEIGHT
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class ApiKey:
     signs: Signs = Signs.NOTHING
     hosts: Hosts = field(default_factory=Hosts)
     """Whose pages URLs that it signs may show."""
+    limits: Limits = UNLIMITED
 
 
 def new_secret(kind: str) -> str:

@@ -26,6 +26,7 @@ from calotype.api.listing import Listing
 from calotype.api.middleware import RequestIds, TellRequestId
 from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
 from calotype.api.request import client_family, request_id_of
+from calotype.api.usage import UsageRoute
 from calotype.batches.service import Batches
 from calotype.cache.readiness import Readiness
 from calotype.cache.store import CacheStore
@@ -61,7 +62,12 @@ def build_app(
     """Return the whole edge: the hit gate, and the router behind it."""
     router = build_router(parts, lifespan)
     gate = HitGate(
-        TellRequestId(router), parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel
+        TellRequestId(router, parts.clock),
+        parts.store,
+        parts.authenticator,
+        parts.base_url,
+        parts.clock,
+        parts.accel,
     )
     return RequestIds(gate)
 
@@ -78,6 +84,7 @@ def build_router(
     health = Health(parts.readiness)
     listing = Listing(parts.store, parts.authenticator, parts.base_url, parts.clock)
     catalogue = Catalogue(parts.authenticator)
+    usage = UsageRoute(parts.authenticator)
     routes = [
         _route("/healthz", GET=healthz, HEAD=healthz),
         _route("/readyz", GET=health.ready, HEAD=health.ready),
@@ -93,6 +100,7 @@ def build_router(
         _route("/v1/jobs/{batch_id}", GET=batches.job, HEAD=batches.job, DELETE=batches.delete_job),
         _route("/v1/presets", GET=catalogue.presets, HEAD=catalogue.presets),
         _route("/v1/presets/{preset_id}", GET=catalogue.preset, HEAD=catalogue.preset),
+        _route("/v1/usage", GET=usage.get, HEAD=usage.get),
         _route("/v1/devices", GET=catalogue.devices, HEAD=catalogue.devices),
         _route("/v1/cache", GET=listing.entries, HEAD=listing.entries),
         _route("/v1/cache/purges", GET=listing.purges, HEAD=listing.purges, DELETE=cache.delete),

@@ -20,11 +20,12 @@ from calotype.api.dialects.families import Family
 from calotype.api.problems import TooManyStreams
 from calotype.api.replies import ignored_header, json_reply
 from calotype.api.request import (
-    caller_and_weight,
     caller_namespace,
+    caller_of,
     client_family,
     is_strict,
     json_object,
+    namespace_of,
 )
 from calotype.batches.batch import Batch, Form
 from calotype.batches.parse import parse_batch
@@ -52,13 +53,19 @@ class BatchRoutes:
     async def post(self, request: Request) -> Response:
         """Accept a batch; wait for a small one that names no webhook, as long as a capture may take."""
         deadline = Deadline.after(DEFAULT_BUDGET_MS, time.monotonic())
-        namespace, weight = await caller_and_weight(request.scope, self._authenticator)
-        wanted = parse_batch(await json_object(request), inbound.nested, strict=is_strict(request))
+        caller = await caller_of(request.scope, self._authenticator)
+        wanted = parse_batch(
+            await json_object(request),
+            inbound.nested,
+            strict=is_strict(request),
+            most=caller.limits.most_in_batch,
+        )
         batch = await self._batches.accept(
-            namespace,
+            namespace_of(caller),
             Form.BATCH,
             wanted.items,
-            weight=weight,
+            key_id=caller.key_id,
+            weight=caller.weight,
             concurrency=wanted.concurrency,
             webhook=wanted.webhook,
         )

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from calotype.access.authenticator import Authenticator
 from calotype.access.hosts import Hosts
+from calotype.access.keys import Caller
 from calotype.access.signed_url import PATH, is_signed, read_signed
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
@@ -21,11 +22,12 @@ from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
 from calotype.api.replies import ignored_header, json_reply, verdict_info
 from calotype.api.request import (
-    caller_and_weight,
+    caller_of,
     conditions_of,
+    count,
     is_strict,
     json_object,
-    namespace_and_weight,
+    namespace_of,
     request_id_of,
     unless_hung_up,
     wants_json,
@@ -36,8 +38,8 @@ from calotype.batches.batch import Form
 from calotype.batches.parse import WantedItem, keepable, told_url, wanted_webhook
 from calotype.batches.service import Batches
 from calotype.batches.webhook import Webhook
-from calotype.cache.entry import Namespace
-from calotype.cache.errors import PreconditionFailed
+from calotype.cache.entry import Mode
+from calotype.cache.errors import PreconditionFailed, StoreUnavailable
 from calotype.cache.store import OpenEntry
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
@@ -47,7 +49,7 @@ from calotype.clock import Clock, Deadline, iso_seconds
 from calotype.shots.asked import parse_asked
 from calotype.shots.service import Shots, TakeRequest
 from calotype.shots.shot import Served, Shot
-from calotype.wire.replies import CacheInfo, ImageInfo, JobReply, Metadata, ShotReply
+from calotype.wire.replies import CacheInfo, ImageInfo, JobReply, Metadata, ShotReply, UsageInfo
 
 _NOT_OPTIONS = {"api_key", "strict"}
 """Query parameters that are about the call, not about the picture."""
@@ -60,8 +62,7 @@ _ABOUT_LATER = ("webhook", "async")
 class _Asker:
     """Who asks for a picture, and who will read the reply."""
 
-    namespace: Namespace
-    weight: int
+    caller: Caller
     audience: Audience = Audience.CALLER
     hosts: Hosts = _EVERY_HOST
 
@@ -84,7 +85,7 @@ class Captures:
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
         arrived = time.monotonic()
-        asker = _Asker(*await caller_and_weight(request.scope, self._authenticator))
+        asker = _Asker(await caller_of(request.scope, self._authenticator))
         body = await json_object(request)
         call = Fields({name: body.pop(name, None) for name in _ABOUT_LATER})
         options = inbound.nested(body)
@@ -99,7 +100,7 @@ class Captures:
         if is_signed(request.scope["query_string"]):
             asker, options = await self._signed(request)
         else:
-            asker = _Asker(*await caller_and_weight(request.scope, self._authenticator))
+            asker = _Asker(await caller_of(request.scope, self._authenticator))
             options = _options(request.query_params.multi_items())
         return await self._take(request, asker, options, arrived)
 
@@ -108,6 +109,7 @@ class Captures:
         query = read_signed(request.scope["query_string"], self._clock())
         endpoint = self._base_url.for_host(request.headers.get("host")) + PATH
         signed = await self._authenticator.authenticate_signed(query, endpoint, inbound.is_option)
+        await count(request.scope, self._authenticator, signed.caller)
         options = _options(signed.options)
         if options.get("response_type") == "json":
             # What an entry is called, and all that is known of its page, is for holders of keys.
@@ -115,7 +117,7 @@ class Captures:
                 "response_type", "is json in a signed URL", "leave it out: a signed URL shows the picture"
             )
         audience = Audience(public=True, until=query.expires)
-        return _Asker(*namespace_and_weight(signed.caller), audience, signed.hosts), options
+        return _Asker(signed.caller, audience, signed.hosts), options
 
     async def _take(
         self, request: Request, asker: _Asker, options: dict[str, object], arrived: float
@@ -134,15 +136,16 @@ class Captures:
             # Who takes nothing but a hit has asked for one, where hits have to be asked for.
             wishes = replace(wishes, available=True)
         asked = TakeRequest(
-            namespace=asker.namespace,
+            namespace=namespace_of(asker.caller),
             capture=capture,
             wishes=wishes,
             deadline=Deadline.after(capture.budget_ms, arrived),
             only_if_cached=only_if_cached,
-            weight=asker.weight,
+            weight=asker.caller.weight,
+            allowance=self._authenticator.quotas.allowance(asker.caller),
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
-        return self._reply(request, shot, wanted.unknown, asker.audience, as_json=as_json)
+        return self._reply(request, shot, wanted.unknown, asker, as_json=as_json)
 
     async def _accept(
         self,
@@ -160,7 +163,12 @@ class Captures:
             replace(wanted, unknown=unknown).check_strictly()
         item = WantedItem(told_url(options), options, wanted, None)
         job = await self._batches.accept(
-            asker.namespace, Form.JOB, [item], weight=asker.weight, webhook=webhook
+            namespace_of(asker.caller),
+            Form.JOB,
+            [item],
+            key_id=asker.caller.key_id,
+            weight=asker.caller.weight,
+            webhook=webhook,
         )
         response = json_reply(
             JobReply(
@@ -176,15 +184,16 @@ class Captures:
         return response
 
     def _reply(
-        self, request: Request, shot: Shot, ignored: list[str], audience: Audience, *, as_json: bool
+        self, request: Request, shot: Shot, ignored: list[str], asker: _Asker, *, as_json: bool
     ) -> Response:
         now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
         conditions = {} if as_json else conditions_of(request.scope["headers"])
         entry, story = shot.opened.entry, shot_story(shot, now)
-        answer = plan(entry, story, request.method, conditions, now, base_url, audience)
+        answer = plan(entry, story, request.method, conditions, now, base_url, asker.audience)
         whole = answer.status == HTTPStatus.OK
         if as_json:
-            body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url))
+            usage = self._cost(shot, asker.caller)
+            body = msgspec.json.encode(shot_reply(shot, request_id_of(request.scope), base_url, usage))
             response = _response(_as_json(answer, body), body)
         else:
             answer = hand_over(answer, entry, story, conditions, self._accel)
@@ -193,8 +202,16 @@ class Captures:
         response.raw_headers.extend(extra)
         if shot.served is Served.HIT and not as_json and whole:
             to = self._accel if answer.handed_over else ""
-            may_repeat(request.scope, entry, base_url, audience, extra, to)
+            may_repeat(request.scope, entry, base_url, asker.audience, extra, to)
         return response
+
+    def _cost(self, shot: Shot, caller: Caller) -> UsageInfo | None:
+        paid = shot.served is Served.MISS and caller.mode == Mode.LIVE.value
+        try:
+            remaining = self._authenticator.quotas.usage(caller).remaining
+        except StoreUnavailable:
+            return None  # the picture is there all the same
+        return UsageInfo(credits=int(paid), remaining=remaining)
 
 
 def _options(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
@@ -227,8 +244,8 @@ def _as_json(answer: Plan, body: bytes) -> Plan:
     return Plan(200, headers)
 
 
-def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
-    """Return the JSON object that tells shot to every client family."""
+def shot_reply(shot: Shot, request_id: str, base_url: str, usage: UsageInfo | None = None) -> ShotReply:
+    """Return the JSON object that tells shot, and what it cost, to every client family."""
     entry, stale = shot.opened.entry, shot.served is Served.STALE
     # No URL leads to a stale picture; it is told whole, like one that was not stored.
     addressed = shot.addressed
@@ -264,4 +281,5 @@ def shot_reply(shot: Shot, request_id: str, base_url: str) -> ShotReply:
             http_status=entry.verdict.http_status,
         ),
         verdict=verdict_info(entry.verdict),
+        usage=usage,
     )

@@ -17,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from calotype.api.dialects.families import Family
 from calotype.api.problems import HeadTooLarge, NotHttp, problem
 from calotype.api.repeats import MAX_REQUEST_BYTES, Repeats
-from calotype.api.request import new_request_id
+from calotype.api.request import new_request_id, rate_of
+from calotype.clock import utc_now
 from calotype.errors import CalotypeError
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -116,7 +117,12 @@ class _Front(HttpToolsProtocol):
 
     def _refuse(self, fault: CalotypeError) -> None:
         reply = problem(fault, new_request_id(), Family.NEWER)
-        head = [*self.server_state.default_headers, *reply.raw_headers, (b"connection", b"close")]
+        head = [
+            *self.server_state.default_headers,
+            *reply.raw_headers,
+            *rate_of({}, utc_now()),
+            (b"connection", b"close"),
+        ]
         lines = b"".join(b"%b: %b\r\n" % header for header in head)
         phrase = HTTPStatus(reply.status_code).phrase.encode()
         self.transport.writelines(

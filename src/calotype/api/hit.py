@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.repeats import may_repeat
-from calotype.api.request import caller_namespace, conditions_of, header_of, request_id_of, wants_description
+from calotype.api.request import (
+    caller_namespace,
+    conditions_of,
+    header_of,
+    rate_of,
+    request_id_of,
+    wants_description,
+)
 from calotype.api.respond import Audience, Plan, hand_over, hit_story, plan
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
@@ -87,6 +94,7 @@ class HitGate:
         if scope["method"] == "GET" and whole:
             may_repeat(scope, entry, base_url, audience, accel=self._accel if answer.handed_over else "")
         answer.headers.append((b"x-request-id", request_id_of(scope).encode()))
+        answer.headers.extend(rate_of(scope, now))
         body = opened.data
         if answer.start or answer.stop != len(body):
             body = body[answer.start : answer.stop]

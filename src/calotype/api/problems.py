@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from calotype.access.hosts import HostNotAllowed
 from calotype.access.keys import Unauthorized
+from calotype.access.limits import QuotaExceeded, RateLimited
 from calotype.api.dialects.families import Family
 from calotype.api.dialects.outbound import error_body, status_of_failed_render
 from calotype.batches.errors import BatchNotFound
@@ -136,6 +137,8 @@ _TABLE: list[tuple[type[CalotypeError], _Row]] = [
     (PreconditionFailed, _Row(412, "invalid_request", "invalid_request_error")),
     (RangeNotSatisfiable, _Row(416, "invalid_request", "invalid_request_error")),
     (IdempotencyMismatch, _Row(422, "invalid_request", "invalid_request_error")),
+    (RateLimited, _Row(429, "rate_limited", "rate_limit_error")),
+    (QuotaExceeded, _Row(403, "forbidden", "quota_error")),
     (NotCached, _Row(504, "not_found", "not_found_error")),
     (RenderTimeout, _Row(408, "timeout", "target_error")),
     (CaptureError, _Row(422, "render_failed", "target_error")),
@@ -160,6 +163,9 @@ def problem(
     details: dict[str, object] = {}
     if isinstance(exc, InvalidRequest):
         details = {"field": exc.field, "problem": exc.problem, "remedy": exc.remedy}
+    if isinstance(exc, RateLimited):
+        # The documented word; in its own place it would make one client's newest version give up.
+        details["code"] = exc.code
     if exc.hint:
         details["hint"] = exc.hint
     body: dict[str, object] = {
@@ -196,7 +202,7 @@ def fine_code(code: str) -> str:
 
 
 def _retry_after(exc: CalotypeError) -> dict[str, str]:
-    if isinstance(exc, QueueFull):
+    if isinstance(exc, QueueFull | RateLimited):
         return {"retry-after": str(exc.retry_after_s)}
     if isinstance(exc, CaptureError) and exc.retryable:
         # Before that it would only be told what failed now (cache/failure.py).

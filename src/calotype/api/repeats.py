@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from calotype.api.request import new_request_id
-from calotype.api.respond import Audience, Header, hand_over, hit_story, plan
+from calotype.access.keys import Caller
+from calotype.access.quotas import Quotas
+from calotype.api.request import limited_caller_of, new_request_id, rate_of
+from calotype.api.respond import Audience, Header, hand_over, hit_story, plan, rate_headers
 from calotype.cache.early import early_from
 from calotype.cache.entry import CacheEntry
 from calotype.cache.hands import Touched
@@ -42,6 +44,8 @@ class _Answer:
     until: datetime
     accel: str
     """Where nginx has the blobs, if it sends this one; else empty."""
+    counted: Caller | None
+    """Whose request it is, if it has a limit: then each is counted."""
     second: int | None = None
     """Of the entry's life, in which head was spelled: headers know no finer time."""
     head: bytes = b""
@@ -50,8 +54,11 @@ class _Answer:
 class Repeats:
     """The plain hits of late, by the bytes that asked for them."""
 
-    def __init__(self, version: Callable[[], int], hot: HotBlobs, touched: Touched, clock: Clock) -> None:
+    def __init__(
+        self, version: Callable[[], int], hot: HotBlobs, touched: Touched, quotas: Quotas, clock: Clock
+    ) -> None:
         self._read_version, self._hot, self._touched, self._clock = version, hot, touched, clock
+        self._quotas = quotas
         self._version = -1
         self._answers: dict[bytes, _Answer] = {}
         self._bytes = 0
@@ -76,6 +83,12 @@ class Repeats:
         # Near its end it may have to be captured anew, and then it expires: neither is decided here.
         if data is None or now >= known.until:
             return None
+        left = b""
+        if known.counted is not None:
+            rate = self._quotas.admit_now(known.counted)
+            if rate is None:
+                return None  # the next block has to be waited for, or there is none
+            left = _spelled(rate_headers(rate.limit, rate.remaining, rate.reset))
         self._touched.add(known.entry.place)
         second = (known.entry.fresh_until - now) // _SECOND
         if second != known.second:
@@ -84,7 +97,7 @@ class Repeats:
             self._server_headers = server_headers
             self._start = b"HTTP/1.1 200 OK\r\n" + _spelled(server_headers)
         request_id = b"x-request-id: %b\r\n\r\n" % new_request_id().encode()
-        return b"".join((self._start, known.head, request_id)), data
+        return b"".join((self._start, known.head, left, request_id)), data
 
     def allow(self, scope: MutableMapping[str, Any], request: bytes) -> None:
         """Let whoever will answer scope, which request is read as, say that the answer may repeat.
@@ -104,7 +117,8 @@ class Repeats:
                 self._forget(version)
             self._bytes += size
             until = early_from(entry) if audience.until is None else min(early_from(entry), audience.until)
-            self._answers[request] = _Answer(entry, base_url, audience, extra, until, accel)
+            counted = limited_caller_of(scope)
+            self._answers[request] = _Answer(entry, base_url, audience, extra, until, accel, counted)
 
         scope[_MAY_REPEAT] = remember
 
@@ -135,7 +149,8 @@ def _head(known: _Answer, now: datetime) -> bytes:
     story = hit_story(known.entry, now)
     answer = plan(known.entry, story, "GET", {}, now, known.base_url, known.audience)
     answer = hand_over(answer, known.entry, story, {}, known.accel)
-    return _spelled([*answer.headers, *known.extra])
+    limit = () if known.counted is not None else rate_of({}, now)
+    return _spelled([*answer.headers, *known.extra, *limit])
 
 
 def _spelled(headers: Sequence[Header]) -> bytes:

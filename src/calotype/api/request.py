@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -17,9 +18,10 @@ from starlette.types import Scope
 
 from calotype.access.authenticator import Authenticator, bearer
 from calotype.access.keys import Caller
+from calotype.access.limits import NO_LIMIT, Rate, RateLimited, next_minute
 from calotype.api.dialects.families import Family, family_of
 from calotype.api.problems import BodyTooLarge
-from calotype.api.respond import CONDITIONS
+from calotype.api.respond import CONDITIONS, Header, rate_headers
 from calotype.cache.entry import Mode, Namespace
 from calotype.cache.purge import MAX_TOKEN
 from calotype.capture.errors import InvalidRequest
@@ -36,7 +38,7 @@ _ID_BYTES = 8
 _chance: list[str] = []
 _IDEMPOTENCY_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_TOKEN}}}")
 _ON_IN_QUERY = ("1", "true", "")
-_REQUEST_ID = "calotype.request_id"
+_REQUEST_ID, _CALLER, _RATE = "calotype.request_id", "calotype.caller", "calotype.rate"
 
 
 def new_request_id() -> str:
@@ -59,25 +61,54 @@ def request_id_of(scope: Scope) -> str:
 
 
 async def caller_namespace(scope: Scope, authenticator: Authenticator) -> Namespace:
-    """Return the namespace of whoever calls. Raises Unauthorized or InvalidKey."""
-    namespace, _ = await caller_and_key(scope, authenticator)
-    return namespace
-
-
-async def caller_and_weight(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, int]:
-    """Return the namespace of whoever calls, and the weight of the key. Raises Unauthorized or InvalidKey."""
-    return namespace_and_weight(await authenticator.authenticate(_secret(scope)))
+    """Return the namespace of whoever calls. Raises as caller_of does."""
+    return namespace_of(await caller_of(scope, authenticator))
 
 
 async def caller_and_key(scope: Scope, authenticator: Authenticator) -> tuple[Namespace, str]:
-    """Return the namespace of whoever calls, and the id of the key. Raises Unauthorized or InvalidKey."""
-    caller = await authenticator.authenticate(_secret(scope))
-    return _namespace(caller.account, caller.mode), caller.key_id
+    """Return the namespace of whoever calls, and the id of the key. Raises as caller_of does."""
+    caller = await caller_of(scope, authenticator)
+    return namespace_of(caller), caller.key_id
 
 
-def namespace_and_weight(caller: Caller) -> tuple[Namespace, int]:
-    """Return the namespace of caller, and the weight of its key."""
-    return _namespace(caller.account, caller.mode), caller.weight
+async def caller_of(scope: Scope, authenticator: Authenticator) -> Caller:
+    """Return who calls, and count the request. Raises Unauthorized, InvalidKey or RateLimited."""
+    caller: Caller | None = scope.get(_CALLER)
+    if caller is None:
+        caller = await authenticator.authenticate(_secret(scope))
+        await count(scope, authenticator, caller)
+    return caller
+
+
+async def count(scope: Scope, authenticator: Authenticator, caller: Caller) -> None:
+    """Count the request, once, as one of caller's, if it has a limit. Raises RateLimited."""
+    if caller.limits.requests_per_minute is not None:
+        try:
+            scope[_RATE] = await authenticator.quotas.admit(caller)
+        except RateLimited as exc:
+            scope[_RATE] = exc.rate
+            raise
+    # The gate and the router behind it both ask; one request is one.
+    scope[_CALLER] = caller
+
+
+def rate_of(scope: Mapping[str, Any], now: datetime) -> tuple[Header, ...]:
+    """Return the headers that tell how the caller of a request stands with its limit."""
+    rate: Rate | None = scope.get(_RATE)
+    if rate is None:
+        return rate_headers(NO_LIMIT, NO_LIMIT, next_minute(now))
+    return rate_headers(rate.limit, rate.remaining, rate.reset)
+
+
+def limited_caller_of(scope: Mapping[str, Any]) -> Caller | None:
+    """Return whose request it is, if each one has to be counted."""
+    caller: Caller | None = scope.get(_CALLER)
+    return None if caller is None or caller.limits.requests_per_minute is None else caller
+
+
+def namespace_of(caller: Caller) -> Namespace:
+    """Return the namespace of caller."""
+    return _namespace(caller.account, caller.mode)
 
 
 @lru_cache(1024)

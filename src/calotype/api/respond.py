@@ -257,6 +257,16 @@ def _of_the_tags(tags: Tags) -> tuple[Header, ...]:
     return ((b"cache-groups", groups.encode()), (b"surrogate-key", spelled(tags).encode()))
 
 
+@lru_cache(1024)
+def rate_headers(limit: int, remaining: int, reset: int) -> tuple[Header, ...]:
+    """Return what every reply says of the caller's limit; reset is a Unix time."""
+    return (
+        (b"x-ratelimit-limit", b"%d" % limit),
+        (b"x-ratelimit-remaining", b"%d" % remaining),
+        (b"x-ratelimit-reset", b"%d" % reset),
+    )
+
+
 def public_url(entry: CacheEntry, base_url: str) -> str:
     """Return the URL that needs no key."""
     return f"{base_url}/{entry.path}"

@@ -149,9 +149,11 @@ class Batch:
 
     id: str
     namespace: Namespace
+    key_id: str
+    """The key that it was asked for with, whose limits it keeps."""
     state: BatchState
     weight: int
-    """That of the key that it was asked for with."""
+    """That key's."""
     concurrency: int
     created_at: datetime
     ended_at: datetime | None

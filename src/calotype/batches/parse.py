@@ -63,14 +63,16 @@ class WantedBatch:
         return [*self.unknown, *sorted(inner)]
 
 
-def parse_batch(body: Mapping[str, object], nested: Spelling, *, strict: bool = False) -> WantedBatch:
+def parse_batch(
+    body: Mapping[str, object], nested: Spelling, *, strict: bool = False, most: int = MAX_ITEMS
+) -> WantedBatch:
     """Return what body asks for: `urls` with shared `options`, or `requests` with their own.
 
     An item that cannot be used is told in its place and harms no other. Raises InvalidRequest for
-    what concerns the whole batch: none or too many items, the wrong kinds, faulty shared options.
+    what concerns the whole batch: none or more than most items, the wrong kinds, faulty shared options.
     """
     fields = Fields(body)
-    name, given = _items(fields)
+    name, given = _items(fields, most)
     if name == "urls":
         shared = _shared(fields, nested, several=len(given) > 1)
         items = tuple(
@@ -103,7 +105,7 @@ def keepable(asked: Asked) -> Asked:
     return asked
 
 
-def _items(fields: Fields) -> tuple[str, list[object]]:
+def _items(fields: Fields, most: int) -> tuple[str, list[object]]:
     urls, requests = fields.things("urls", "URLs"), fields.things("requests", "objects, each with a url")
     if urls is not None and requests is not None:
         raise InvalidRequest("requests", "and urls are both given", "give exactly one of urls and requests")
@@ -112,10 +114,10 @@ def _items(fields: Fields) -> tuple[str, list[object]]:
         remedy = "give urls, a list of addresses, or requests, a list of captures"
         raise MissingParameter("urls", "is missing", remedy)
     if not items:
-        raise InvalidRequest(name, "is empty", f"a batch has 1 to {MAX_ITEMS} captures")
-    if len(items) > MAX_ITEMS:
+        raise InvalidRequest(name, "is empty", f"a batch has 1 to {most} captures")
+    if len(items) > most:
         problem = f"has {len(items)} items"
-        raise InvalidRequest(name, problem, f"a batch has at most {MAX_ITEMS}; send the rest in another")
+        raise InvalidRequest(name, problem, f"a batch has at most {most}; send the rest in another")
     return name, items
 
 

@@ -37,6 +37,7 @@ class NewBatch:
 
     id: str
     namespace: Namespace
+    key_id: str
     weight: int
     concurrency: int
     items: Sequence[NewItem]

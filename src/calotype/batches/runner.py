@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 
+from calotype.access.limits import RateLimited
 from calotype.access.secretbox import SecretBox
 from calotype.batches.batch import Batch, ItemFailure, ItemPicture, ItemState, Outcome
 from calotype.batches.errors import Interrupted, NotStored
@@ -26,7 +27,7 @@ from calotype.clock import Clock, Deadline
 from calotype.errors import CalotypeError
 from calotype.jobs.engine import Kind
 from calotype.shots.asked import parse_asked
-from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.service import Allowance, Shots, TakeRequest
 from calotype.shots.shot import Shot
 
 MAX_TRIES = 5
@@ -39,6 +40,8 @@ _BATCHES_AT_ONCE = 500
 _BATCH_LIMIT_S = 12 * 3600.0
 _PAUSES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 60, 300, 900, 3600, 3600, 3600, 7200, 14_400))
 """What fails a whole batch is the index or the disk, which somebody will mend within the day."""
+AllowanceOfKey = Callable[[str], Awaitable[Allowance | None]]
+"""The id of a key -> what it may have the browser asked for; None is without limit."""
 _log = logging.getLogger("calotype.batches")
 _webhook = msgspec.json.Decoder(Webhook)
 
@@ -55,10 +58,15 @@ class Runner:
         box: SecretBox,
         clock: Clock,
         completions: Completions | None = None,
+        allowance: AllowanceOfKey | None = None,
     ) -> None:
-        """Take the parts; without completions nobody is told of an end, who does not ask."""
+        """Take the parts; without completions nobody is told of an end, who does not ask.
+
+        allowance says what a key may have; without it there is no limit.
+        """
         self._ledger, self._shots, self._turns, self._news = ledger, shots, turns, news
         self._box, self._clock, self._completions = box, clock, completions
+        self._allowance = allowance
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -149,6 +157,7 @@ class Runner:
                         deadline=Deadline.after(asked.capture.budget_ms),
                         urgency=Urgency.BATCH,
                         weight=batch.weight,
+                        allowance=await self._allowance_of(batch),
                     )
                 )
             )
@@ -175,13 +184,17 @@ class Runner:
             asked = replace(asked, wishes=replace(asked.wishes, refresh=True))
         raise NotStored(detail or "stale")
 
+    async def _allowance_of(self, batch: Batch) -> Allowance | None:
+        return None if self._allowance is None else await self._allowance(batch.key_id)
+
     async def _patiently(self, asked: TakeRequest) -> Shot:
         """Take the shot, however long the queue for it is; its own time begins with each turn."""
         while True:
             deadline = Deadline.after(asked.capture.budget_ms)
             try:
                 return await self._shots.take(replace(asked, deadline=deadline))
-            except QueueFull as exc:
+            except (QueueFull, RateLimited) as exc:
+                # The queue's bound, and the key's: either has room again when others have ended.
                 await asyncio.sleep(exc.retry_after_s)
             except QueueTimeout:
                 pass

@@ -38,6 +38,7 @@ class Batches:
         form: Form,
         items: Sequence[WantedItem],
         *,
+        key_id: str,
         weight: int,
         concurrency: int = 1,
         webhook: Webhook | None = None,
@@ -67,6 +68,7 @@ class Batches:
             NewBatch(
                 id=batch_id,
                 namespace=namespace,
+                key_id=key_id,
                 weight=weight,
                 concurrency=concurrency,
                 items=accepted,

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from calotype.access.keys import DEFAULT_WEIGHT, MAX_WEIGHT, Signs
+from calotype.access.limits import PLANS, Limits, limits_of
 from calotype.bootstrap import open_remembering
 from calotype.cli.common import (
     DEFAULT_ACCOUNT,
@@ -65,6 +66,20 @@ def create(
             help="Of a key pair: whose pages its URLs may show, or *.example.com; may be repeated.",
         ),
     ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", metavar="NAME", help=f"Limits by name: {', '.join(PLANS)}."),
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option("--requests-per-minute", metavar="N", help="Requests in a minute.")
+    ] = None,
+    concurrent: Annotated[
+        int | None, typer.Option("--concurrent", metavar="N", help="Captures under way at a time.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option("--batch", metavar="N", help="Pages in one batch.")] = None,
+    credits_: Annotated[
+        int | None, typer.Option("--credits", metavar="N", help="Pictures made in a calendar month.")
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -80,17 +95,25 @@ def create(
         async with open_remembering(settings) as remembering:
             authenticator = remembering.authenticator
             try:
+                limits = limits_of(
+                    plan,
+                    requests_per_minute=requests_per_minute,
+                    concurrent=concurrent,
+                    batch=batch,
+                    credits_=credits_,
+                )
                 if is_pair:
                     mode = "test" if test else "live"
                     secret, kept = await authenticator.create_pair(
-                        account, mode, name, weight, hosts=hosts or ()
+                        account, mode, name, weight, hosts=hosts or (), limits=limits
                     )
-                    return [kept.id, secret]
-                return [
-                    (await authenticator.create(account, kind.value, name, weight, signs=allow_signing))[0]
-                ]
+                else:
+                    secret, kept = await authenticator.create(
+                        account, kind.value, name, weight, signs=allow_signing, limits=limits
+                    )
             except ValueError as exc:
                 raise ConfigurationError(str(exc)) from exc
+            return [kept.id, secret] if is_pair else [secret]
 
     for line in run(make()):
         typer.echo(line)
@@ -103,7 +126,17 @@ def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
 
     async def read() -> Table:
         table = Table(
-            "id", "account", "mode", "ends in", "name", "created", "revoked", "weight", "signs", "hosts"
+            "id",
+            "account",
+            "mode",
+            "ends in",
+            "name",
+            "created",
+            "revoked",
+            "weight",
+            "signs",
+            "hosts",
+            "limits",
         )
         async with open_remembering(settings) as remembering:
             for key in await remembering.keys.list():
@@ -119,10 +152,22 @@ def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
                     str(key.weight),
                     "" if key.signs is Signs.NOTHING else key.signs.value,
                     " ".join(key.hosts.names),
+                    _told(key.limits),
                 )
         return table
 
     show(run(read()))
+
+
+def _told(limits: Limits) -> str:
+    numbers = {
+        "requests": (limits.requests_per_minute, "/min"),
+        "concurrent": (limits.concurrent, ""),
+        "batch": (limits.batch, ""),
+        "credits": (limits.credits, "/month"),
+    }
+    told = [f"{name} {number}{per}" for name, (number, per) in numbers.items() if number is not None]
+    return ", ".join([limits.plan, *told] if limits.plan else told)
 
 
 @app.command("revoke")

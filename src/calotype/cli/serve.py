@@ -65,7 +65,7 @@ async def _serve(settings: Settings, *, first_key: bool) -> None:
                 accel=settings.accel_prefix,
             )
             kept = service.remembering
-            repeats = Repeats(kept.version, kept.hot, kept.room.touched, utc_now)
+            repeats = Repeats(kept.version, kept.hot, kept.room.touched, kept.authenticator.quotas, utc_now)
             server = _Server(
                 uvicorn.Config(
                     build_app(parts),

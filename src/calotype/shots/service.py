@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from calotype.cache.early import EarlyRefresh
 from calotype.cache.entry import Birth, CacheEntry, Mode, Namespace, Seq
@@ -52,11 +53,29 @@ class TakeRequest:
     urgency: Urgency = Urgency.INTERACTIVE
     weight: int = 1
     """That of the caller's key."""
+    allowance: Allowance | None = None
+    """What the caller may have the browser asked for; None is without limit."""
 
     @property
     def errand(self) -> Errand:
         """What the browser needs to know of the caller to be fair."""
         return Errand(account=self.namespace.account, urgency=self.urgency, weight=self.weight)
+
+
+class Capturing(Protocol):
+    """A capture under way."""
+
+    def spend(self) -> None:
+        """Say that a picture was made for its caller."""
+        ...
+
+
+class Allowance(Protocol):
+    """What one caller may have the browser asked for."""
+
+    def capture(self, deadline: Deadline) -> AbstractAsyncContextManager[Capturing]:
+        """Hold what a capture that ends by deadline needs. Raises what the caller is to be told."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,7 @@ class Shots:
         if not asked.wishes.enabled:
             if asked.only_if_cached:
                 raise NotCached
-            return await self._uncached(asked, origin, Forward.BYPASS, None)
+            return await _allowed(asked, lambda: self._uncached(asked, origin, Forward.BYPASS, None))
         try:
             # The arrival comes first: a purge between it and the look-up must count as later than us.
             arrived = await self._store.head(asked.namespace)
@@ -113,14 +132,15 @@ class Shots:
                 case _Ask():
                     if asked.only_if_cached:
                         raise NotCached
-                    return await self._asked(asked, origin, arrived, found)
+                    return await _allowed(asked, lambda: self._asked(asked, origin, arrived, found))
                 case unreachable:
                     assert_never(unreachable)
         except StoreUnavailable as exc:
             if asked.only_if_cached:
                 raise
             _log.error("answering without the cache: %s", exc)
-            return await self._uncached(asked, origin, Forward.MISS, exc.detail)
+            why = exc.detail
+            return await _allowed(asked, lambda: self._uncached(asked, origin, Forward.MISS, why))
 
     async def _asked(self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask) -> Shot:
         try:
@@ -293,6 +313,21 @@ class Shots:
         lease = Lease(origin.namespace, origin.identity.key, Birth(Seq(0), 0, self._clock()))
         opened = self._store.unstored(lease, origin, capture)
         return _fresh(opened, capture, why, detail, stored=False)
+
+
+async def _allowed(asked: TakeRequest, asking: Callable[[], Awaitable[Shot]]) -> Shot:
+    """Have the browser asked as far as the caller may; who has had a picture made pays for it.
+
+    Not who only waited for it, nor for one that failed. It stands around the fill and not in it: what
+    one caller may not have must not fail for those who wait with it.
+    """
+    if asked.allowance is None:
+        return await asking()
+    async with asked.allowance.capture(asked.deadline) as capturing:
+        shot = await asking()
+        if shot.served is Served.MISS:
+            capturing.spend()
+        return shot
 
 
 def _fresh(opened: OpenEntry, capture: Capture, why: Forward, detail: str | None, *, stored: bool) -> Shot:

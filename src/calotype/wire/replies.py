@@ -55,6 +55,13 @@ class VerdictInfo(Metadata, kw_only=True):
     consent_product: str
 
 
+class UsageInfo(msgspec.Struct, kw_only=True):
+    """What a picture cost its caller, and what is left of the month."""
+
+    credits: int
+    remaining: int
+
+
 class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A capture told in JSON: the nested shape of the newer clients and the flat one of the older at once."""
 
@@ -74,6 +81,7 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     cache: CacheInfo
     metadata: Metadata
     verdict: VerdictInfo
+    usage: UsageInfo | None = None
 
 
 class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -187,6 +195,20 @@ class ReadyReply(msgspec.Struct, kw_only=True):
 
     status: str
     checks: dict[str, str]
+
+
+class UsageReply(msgspec.Struct, kw_only=True):
+    """What a key has used of its month; null stands for no limit, but in credits, which clients count on."""
+
+    credits: int
+    used: int
+    remaining: int
+    period_start: str
+    period_end: str
+    plan: str | None
+    requests_per_minute: int | None
+    concurrent: int | None
+    batch: int
 
 
 class PresetReply(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -2,6 +2,7 @@
 CREATE TABLE batch (
   id TEXT PRIMARY KEY,
   ns INTEGER NOT NULL,
+  key_id TEXT NOT NULL,                     -- of whoever asked
   state TEXT NOT NULL,
   weight INTEGER NOT NULL,
   concurrency INTEGER NOT NULL,

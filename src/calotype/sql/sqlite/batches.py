@@ -26,7 +26,9 @@ from calotype.sql.sqlite.jobs import SqliteJobs
 
 _RETRY_AFTER_S = 60
 """So many captures are not made in a moment."""
-_BATCH = "SELECT id, ns, state, weight, concurrency, created_ms, ended_ms, webhook FROM batch WHERE id = ?"
+_BATCH = (
+    "SELECT id, ns, key_id, state, weight, concurrency, created_ms, ended_ms, webhook FROM batch WHERE id = ?"
+)
 _ITEMS = (
     "SELECT position, url, state, outcome, ended_no, same_as FROM batch_item WHERE batch = ? "
     "ORDER BY position"
@@ -36,8 +38,8 @@ _WAITING = (
     "WHERE ended_ms IS NULL AND ns BETWEEN ? AND ?"
 )
 _INSERT = (
-    "INSERT INTO batch(id, ns, state, weight, concurrency, total, bytes, webhook, created_ms) "
-    "VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO batch(id, ns, key_id, state, weight, concurrency, total, bytes, webhook, created_ms) "
+    "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_ITEM = (
     "INSERT INTO batch_item(batch, position, url, state, sealed, same_as) VALUES (?, ?, ?, 'pending', ?, ?)"
@@ -86,7 +88,7 @@ class SqliteBatchLedger:
             waiting, held = connection.execute(_WAITING, (own, own + 1)).fetchone()
             if waiting + count > MAX_WAITING or held + size > MAX_WAITING_BYTES:
                 raise QueueFull(waiting, _RETRY_AFTER_S)
-            row = (new.id, ns, new.weight, new.concurrency, count, size, new.webhook, now_ms)
+            row = (new.id, ns, new.key_id, new.weight, new.concurrency, count, size, new.webhook, now_ms)
             connection.execute(_INSERT, row)
             for position, item in enumerate(new.items):
                 connection.execute(_INSERT_ITEM, (new.id, position, item.url, item.sealed, item.same_as))
@@ -202,10 +204,11 @@ def _found(connection: sqlite3.Connection, batch_id: str) -> Batch | None:
     row: Any = connection.execute(_BATCH, (batch_id,)).fetchone()
     if row is None:
         return None
-    identity, ns, state, weight, concurrency, created_ms, ended_ms, webhook = row
+    identity, ns, key_id, state, weight, concurrency, created_ms, ended_ms, webhook = row
     return Batch(
         id=identity,
         namespace=namespace_of(ns),
+        key_id=key_id,
         state=BatchState(state),
         weight=weight,
         concurrency=concurrency,

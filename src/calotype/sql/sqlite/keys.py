@@ -8,6 +8,7 @@ from typing import Any
 
 from calotype.access.hosts import Hosts
 from calotype.access.keys import ApiKey, Caller, Signs, hash_key
+from calotype.access.limits import Limits
 from calotype.access.ports import NewKey, Signer
 from calotype.clock import Clock, from_ms, to_ms
 from calotype.sql.sqlite.database import Database
@@ -15,18 +16,24 @@ from calotype.sql.sqlite.database import Database
 _CACHE_BOUND = 10_000
 """Keys remembered per process, unknown ones included, so that guessing does not reach the disk each time."""
 _FIND = (
-    "SELECT account, mode, id, weight FROM api_key WHERE hash = ? AND signs <> 'pair' AND revoked_ms IS NULL"
+    "SELECT account, mode, id, weight, plan, requests_per_minute, concurrent, batch, credits "
+    "FROM api_key WHERE hash = ? AND signs <> 'pair' AND revoked_ms IS NULL"
+)
+_BY_ID = (
+    "SELECT account, mode, id, weight, plan, requests_per_minute, concurrent, batch, credits "
+    "FROM api_key WHERE id = ?"
 )
 _PAIR = (
-    "SELECT sealed, hosts, account, mode, id, weight FROM api_key "
-    "WHERE id = ? AND signs = 'pair' AND revoked_ms IS NULL"
+    "SELECT sealed, hosts, account, mode, id, weight, plan, requests_per_minute, concurrent, batch, credits "
+    "FROM api_key WHERE id = ? AND signs = 'pair' AND revoked_ms IS NULL"
 )
 _SIGNING_KEYS = (
-    "SELECT sealed, hosts, account, mode, id, weight FROM api_key "
-    "WHERE signs = 'itself' AND revoked_ms IS NULL ORDER BY created_ms, id"
+    "SELECT sealed, hosts, account, mode, id, weight, plan, requests_per_minute, concurrent, batch, credits "
+    "FROM api_key WHERE signs = 'itself' AND revoked_ms IS NULL ORDER BY created_ms, id"
 )
 _LIST = (
-    "SELECT k.id, a.name, k.mode, k.name, k.tail, k.created_ms, k.revoked_ms, k.weight, k.signs, k.hosts "
+    "SELECT k.id, a.name, k.mode, k.name, k.tail, k.created_ms, k.revoked_ms, k.weight, k.signs, k.hosts, "
+    "k.plan, k.requests_per_minute, k.concurrent, k.batch, k.credits "
     "FROM api_key k JOIN account a ON a.account = k.account ORDER BY k.created_ms, k.id"
 )
 
@@ -46,8 +53,13 @@ class SqliteKeyStore:
         self._forget_what_changed()
         if key_hash not in self._callers:
             row: Any = self._database.read_one(_FIND, (key_hash,))
-            self._callers[key_hash] = None if row is None else Caller(*row)
+            self._callers[key_hash] = None if row is None else _caller(row)
         return self._callers[key_hash]
+
+    async def caller(self, key_id: str) -> Caller | None:
+        """See KeyStore. Never suspends."""
+        row: Any = self._database.read_one(_BY_ID, (key_id,))
+        return None if row is None else _caller(row)
 
     async def pair(self, public_key: str) -> Signer | None:
         """See KeyStore. Never suspends."""
@@ -83,8 +95,10 @@ class SqliteKeyStore:
             )
             connection.execute(
                 "INSERT INTO api_key"
-                "(id, account, mode, name, hash, tail, created_ms, weight, signs, sealed, hosts) "
-                "VALUES (?, (SELECT account FROM account WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "(id, account, mode, name, hash, tail, created_ms, weight, signs, sealed, hosts, "
+                "plan, requests_per_minute, concurrent, batch, credits) "
+                "VALUES (?, (SELECT account FROM account WHERE name = ?), "
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new.id,
                     new.account,
@@ -97,6 +111,11 @@ class SqliteKeyStore:
                     new.signs.value,
                     new.sealed,
                     " ".join(new.hosts.names),
+                    new.limits.plan,
+                    new.limits.requests_per_minute,
+                    new.limits.concurrent,
+                    new.limits.batch,
+                    new.limits.credits,
                 ),
             )
 
@@ -104,7 +123,7 @@ class SqliteKeyStore:
         return ApiKey(
             id=new.id, account=new.account, mode=new.mode, name=new.name, tail=new.secret[-4:],
             created_at=from_ms(now_ms), revoked_at=None, weight=new.weight,
-            signs=new.signs, hosts=new.hosts,
+            signs=new.signs, hosts=new.hosts, limits=new.limits,
         )  # fmt: skip
 
     async def list(self) -> Sequence[ApiKey]:
@@ -114,7 +133,7 @@ class SqliteKeyStore:
             ApiKey(
                 id=row[0], account=row[1], mode=row[2], name=row[3], tail=row[4],
                 created_at=from_ms(row[5]), revoked_at=None if row[6] is None else from_ms(row[6]),
-                weight=row[7], signs=Signs(row[8]), hosts=_hosts(row[9]),
+                weight=row[7], signs=Signs(row[8]), hosts=_hosts(row[9]), limits=_limits(row[10:]),
             )
             for row in rows
         ]  # fmt: skip
@@ -140,7 +159,23 @@ class SqliteKeyStore:
 
 def _signer(row: tuple[Any, ...]) -> Signer:
     sealed, hosts, *caller = row
-    return Signer(Caller(*caller), sealed, _hosts(hosts))
+    return Signer(_caller(caller), sealed, _hosts(hosts))
+
+
+def _caller(row: Sequence[Any]) -> Caller:
+    account, mode, key_id, weight, *limits = row
+    return Caller(account, mode, key_id, weight, _limits(limits))
+
+
+def _limits(row: Sequence[Any]) -> Limits:
+    plan, requests_per_minute, concurrent, batch, credits_ = row
+    return Limits(
+        plan=plan,
+        requests_per_minute=requests_per_minute,
+        concurrent=concurrent,
+        batch=batch,
+        credits=credits_,
+    )
 
 
 def _hosts(text: str) -> Hosts:
