@@ -30,6 +30,10 @@ class Device:
     mobile: bool = False
     user_agent: str | None = None
 
+    def __post_init__(self) -> None:
+        # One device's 3 and another's 2.625 are of one kind, to clients that are strict about kinds too.
+        object.__setattr__(self, "scale", float(self.scale))
+
     def options(self) -> dict[str, dict[str, object]]:
         """Return the device as the nested options of a request."""
         viewport: dict[str, object] = {

@@ -17,9 +17,10 @@ PAPERS_MM: dict[str, tuple[float, float]] = {
     "letter": (215.9, 279.4),
     "legal": (215.9, 355.6),
     "tabloid": (279.4, 431.8),
-    "ledger": (431.8, 279.4),
+    # By ASME Y14.1 it lies on its side; but one command line sends it where its user wrote tabloid.
+    "ledger": (279.4, 431.8),
 }
-"""Width and height (ISO 216, ANSI/ASME Y14.1)."""
+"""Width and height (ISO 216, ASME Y14.1)."""
 DEFAULT_PAPER = "a4"
 DEFAULT_MARGIN_IN = 0.4
 """Chromium's own."""
