@@ -83,8 +83,15 @@ async def test_it_knows_a_key_of_ones_own(bench):
     assert (await bench.client.get("/v1/cache/a/b?meta=true")).json()["key"] == "a/b"
 
 
-@pytest.mark.parametrize("meta", ["0", "false", "no", "2"])
-async def test_any_other_word_sends_the_picture(bench, taken, meta):
+@pytest.mark.parametrize("meta", ["no", "2"])
+async def test_a_word_that_is_no_switch_is_refused(bench, taken, meta):
+    refused = await bench.client.get(f"/v1/cache/{taken.headers['x-cache-key']}?meta={meta}")
+
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "meta")
+
+
+@pytest.mark.parametrize("meta", ["0", "false"])
+async def test_switched_off_it_sends_the_picture(bench, taken, meta):
     got = await bench.client.get(f"/v1/cache/{taken.headers['x-cache-key']}?meta={meta}")
 
     assert got.content == taken.content

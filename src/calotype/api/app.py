@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from calotype.access.authenticator import Authenticator
+from calotype.api.about import docs, openapi, version
 from calotype.api.base_url import BaseUrl
 from calotype.api.batches import BatchRoutes
 from calotype.api.cache import Cache
@@ -88,6 +89,9 @@ def build_router(
     routes = [
         _route("/healthz", GET=healthz, HEAD=healthz),
         _route("/readyz", GET=health.ready, HEAD=health.ready),
+        _route("/version", GET=version, HEAD=version),
+        _route("/openapi.json", GET=openapi, HEAD=openapi),
+        _route("/docs", GET=docs, HEAD=docs),
         # No HEAD: it would have to render only to throw the picture away.
         _route("/v1/screenshot", GET=captures.get, POST=captures.post),
         _route("/v1/batch", POST=batches.post),

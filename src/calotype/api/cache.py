@@ -95,8 +95,7 @@ class Cache:
             status = status_of_missed_delete(family)
             if status == 200:  # noqa: PLR2004
                 return json_reply(DeleteReply(deleted=False, key=address))
-            told = {"deleted": False, "key": address}
-            return problem(exc, request_id_of(request.scope), family, told)
+            return problem(exc, request_id_of(request.scope), family, missed_key=address)
         return json_reply(DeleteReply(deleted=True, key=address))
 
     async def purge(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from calotype.api.replies import device_reply, json_value, preset_reply
 from calotype.api.request import caller_namespace, client_family
 from calotype.capture.devices import DEVICES
 from calotype.capture.presets import PRESETS
+from calotype.wire.replies import DeviceList, PresetList
 
 
 class Catalogue:
@@ -24,7 +25,7 @@ class Catalogue:
         """List the presets."""
         await caller_namespace(request.scope, self._authenticator)
         found = [preset_reply(preset) for preset in PRESETS.values()]
-        return json_value(listed("presets", found, client_family(request)))
+        return json_value(listed(PresetList(presets=found), found, client_family(request)))
 
     async def preset(self, request: Request) -> Response:
         """Tell one preset."""
@@ -38,4 +39,4 @@ class Catalogue:
         """List the devices."""
         await caller_namespace(request.scope, self._authenticator)
         found = [device_reply(device) for device in DEVICES.values()]
-        return json_value(listed("devices", found, client_family(request)))
+        return json_value(listed(DeviceList(devices=found), found, client_family(request)))

@@ -116,13 +116,10 @@ class _Front(HttpToolsProtocol):
         self._refuse(NotHttp(msg))
 
     def _refuse(self, fault: CalotypeError) -> None:
-        reply = problem(fault, new_request_id(), Family.NEWER)
-        head = [
-            *self.server_state.default_headers,
-            *reply.raw_headers,
-            *rate_of({}, utc_now()),
-            (b"connection", b"close"),
-        ]
+        request_id = new_request_id()
+        reply = problem(fault, request_id, Family.NEWER)
+        own = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+        head = [*self.server_state.default_headers, *reply.raw_headers, *rate_of({}, utc_now()), *own]
         lines = b"".join(b"%b: %b\r\n" % header for header in head)
         phrase = HTTPStatus(reply.status_code).phrase.encode()
         self.transport.writelines(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.replies import cache_item, json_reply, logged_purge
-from calotype.api.request import caller_namespace, flag
+from calotype.api.request import caller_namespace, is_on
 from calotype.cache.purge import PurgeFilter
 from calotype.cache.purge_request import parse_purge
 from calotype.cache.store import CacheStore
@@ -51,7 +51,7 @@ class Listing:
         namespace = await caller_namespace(request.scope, self._authenticator)
         query = request.query_params
         which, limit = parse_filter(query), parse_limit(query, MAX_LIMIT)
-        before, stale = parse_cursor(query, "e"), flag(query, {}, _STALE, "")
+        before, stale = parse_cursor(query, "e"), is_on(query.get(_STALE), _STALE)
         found, place = await self._store.page(namespace, which, before, limit, stale=stale)
         now, base_url = self._clock(), self._base_url.for_host(request.headers.get("host"))
         return json_reply(

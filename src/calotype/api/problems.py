@@ -12,7 +12,7 @@ from calotype.access.hosts import HostNotAllowed
 from calotype.access.keys import Unauthorized
 from calotype.access.limits import QuotaExceeded, RateLimited
 from calotype.api.dialects.families import Family
-from calotype.api.dialects.outbound import error_body, status_of_failed_render
+from calotype.api.dialects.outbound import error_field, status_of_failed_render
 from calotype.batches.errors import BatchNotFound
 from calotype.cache.errors import (
     EntryNotFound,
@@ -34,6 +34,7 @@ from calotype.capture.errors import (
     TargetForbidden,
 )
 from calotype.errors import CalotypeError
+from calotype.wire.replies import ErrorInfo, ErrorReply
 
 _RETRY_S = 2
 
@@ -110,42 +111,44 @@ class MethodNotAllowed(CalotypeError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """How a class of errors is told; to some clients with another status."""
+
     status: int
     code: str
     """The top-level code: always a word that every client knows."""
     type: str
 
 
-_TABLE: list[tuple[type[CalotypeError], _Row]] = [
-    (NotHttp, _Row(400, "invalid_request", "invalid_request_error")),
-    (HeadTooLarge, _Row(431, "invalid_request", "invalid_request_error")),
-    (BodyTooLarge, _Row(413, "invalid_request", "invalid_request_error")),
-    (InvalidUrl, _Row(400, "invalid_url", "invalid_request_error")),
-    (MissingParameter, _Row(400, "invalid_request", "invalid_request_error")),
-    (InvalidRequest, _Row(400, "invalid_request", "invalid_request_error")),
-    (Unauthorized, _Row(401, "unauthorized", "authentication_error")),
-    (HostNotAllowed, _Row(403, "forbidden", "permission_error")),
-    (TargetForbidden, _Row(403, "forbidden", "target_error")),
-    (PageNotFound, _Row(404, "not_found", "target_error")),
-    (EntryNotFound, _Row(404, "not_found", "not_found_error")),
-    (PurgeNotFound, _Row(404, "not_found", "not_found_error")),
-    (BatchNotFound, _Row(404, "not_found", "not_found_error")),
-    (PresetNotFound, _Row(404, "not_found", "not_found_error")),
-    (RouteNotFound, _Row(404, "not_found", "not_found_error")),
-    (MethodNotAllowed, _Row(405, "invalid_request", "invalid_request_error")),
-    (PreconditionFailed, _Row(412, "invalid_request", "invalid_request_error")),
-    (RangeNotSatisfiable, _Row(416, "invalid_request", "invalid_request_error")),
-    (IdempotencyMismatch, _Row(422, "invalid_request", "invalid_request_error")),
-    (RateLimited, _Row(429, "rate_limited", "rate_limit_error")),
-    (QuotaExceeded, _Row(403, "forbidden", "quota_error")),
-    (NotCached, _Row(504, "not_found", "not_found_error")),
-    (RenderTimeout, _Row(408, "timeout", "target_error")),
-    (CaptureError, _Row(422, "render_failed", "target_error")),
-    (QueueFull, _Row(503, "rate_limited", "overloaded_error")),
-    (TooManyStreams, _Row(503, "rate_limited", "overloaded_error")),
-    (StoreUnavailable, _Row(503, "rate_limited", "overloaded_error")),
-    (CalotypeError, _Row(500, "internal_error", "internal_error")),
+_TABLE: list[tuple[type[CalotypeError], Row]] = [
+    (NotHttp, Row(400, "invalid_request", "invalid_request_error")),
+    (HeadTooLarge, Row(431, "invalid_request", "invalid_request_error")),
+    (BodyTooLarge, Row(413, "invalid_request", "invalid_request_error")),
+    (InvalidUrl, Row(400, "invalid_url", "invalid_request_error")),
+    (MissingParameter, Row(400, "invalid_request", "invalid_request_error")),
+    (InvalidRequest, Row(400, "invalid_request", "invalid_request_error")),
+    (Unauthorized, Row(401, "unauthorized", "authentication_error")),
+    (HostNotAllowed, Row(403, "forbidden", "permission_error")),
+    (TargetForbidden, Row(403, "forbidden", "target_error")),
+    (PageNotFound, Row(404, "not_found", "target_error")),
+    (EntryNotFound, Row(404, "not_found", "not_found_error")),
+    (PurgeNotFound, Row(404, "not_found", "not_found_error")),
+    (BatchNotFound, Row(404, "not_found", "not_found_error")),
+    (PresetNotFound, Row(404, "not_found", "not_found_error")),
+    (RouteNotFound, Row(404, "not_found", "not_found_error")),
+    (MethodNotAllowed, Row(405, "invalid_request", "invalid_request_error")),
+    (PreconditionFailed, Row(412, "invalid_request", "invalid_request_error")),
+    (RangeNotSatisfiable, Row(416, "invalid_request", "invalid_request_error")),
+    (IdempotencyMismatch, Row(422, "invalid_request", "invalid_request_error")),
+    (RateLimited, Row(429, "rate_limited", "rate_limit_error")),
+    (QuotaExceeded, Row(403, "forbidden", "quota_error")),
+    (NotCached, Row(504, "not_found", "not_found_error")),
+    (RenderTimeout, Row(408, "timeout", "target_error")),
+    (CaptureError, Row(422, "render_failed", "target_error")),
+    (QueueFull, Row(503, "rate_limited", "overloaded_error")),
+    (TooManyStreams, Row(503, "rate_limited", "overloaded_error")),
+    (StoreUnavailable, Row(503, "rate_limited", "overloaded_error")),
+    (CalotypeError, Row(500, "internal_error", "internal_error")),
 ]
 """The first row whose class fits holds."""
 _SAME_CODE_TWICE = {"timeout", "rate_limited", "render_failed", "internal_error"}
@@ -153,14 +156,18 @@ _SAME_CODE_TWICE = {"timeout", "rate_limited", "render_failed", "internal_error"
 _TOP_CODES = {kind.code: row.code for kind, row in reversed(_TABLE)}
 
 
+def row_of(kind: type[CalotypeError]) -> Row:
+    """Return how errors of a class are told."""
+    return next(row for known, row in _TABLE if issubclass(kind, known))
+
+
 def problem(
-    exc: CalotypeError, request_id: str, family: Family, extra: dict[str, object] | None = None
+    exc: CalotypeError, request_id: str, family: Family, *, missed_key: str | None = None
 ) -> Response:
-    """Return the reply that tells exc. extra goes to the top level of the body."""
-    row = next(row for kind, row in _TABLE if isinstance(exc, kind))
+    """Return the reply that tells exc; missed_key is the address at which a DELETE found nothing."""
+    row = row_of(type(exc))
     status = status_of_failed_render(family) if row.code == "render_failed" else row.status
-    message = str(exc)
-    details: dict[str, object] = {}
+    details: dict[str, str] = {}
     if isinstance(exc, InvalidRequest):
         details = {"field": exc.field, "problem": exc.problem, "remedy": exc.remedy}
     if isinstance(exc, RateLimited):
@@ -168,22 +175,24 @@ def problem(
         details["code"] = exc.code
     if exc.hint:
         details["hint"] = exc.hint
-    body: dict[str, object] = {
-        "error": {
-            "type": row.type,
-            "code": row.code if row.code in _SAME_CODE_TWICE else exc.code,
-            "message": message,
-            "details": details,
-            "retryable": exc.retryable,
-            "request_id": request_id,
-        },
-        "code": row.code,
-        "message": message,
-        "request_id": request_id,
-        **(extra or {}),
-    }
+    error = ErrorInfo(
+        type=row.type,
+        code=row.code if row.code in _SAME_CODE_TWICE else exc.code,
+        message=str(exc),
+        details=details,
+        retryable=exc.retryable,
+        request_id=request_id,
+    )
+    body = ErrorReply(
+        error=error_field(error, family),
+        code=row.code,
+        message=error.message,
+        request_id=request_id,
+        deleted=msgspec.UNSET if missed_key is None else False,
+        key=msgspec.UNSET if missed_key is None else missed_key,
+    )
     return Response(
-        msgspec.json.encode(error_body(body, message, family)),
+        msgspec.json.encode(body),
         status_code=status,
         media_type="application/json",
         headers={"cache-control": "no-store", **_retry_after(exc), **_challenge(exc), **_size(exc)},

@@ -37,7 +37,7 @@ _DOCUMENTS = {"html", "markdown"}
 _ID_BYTES = 8
 _chance: list[str] = []
 _IDEMPOTENCY_KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_TOKEN}}}")
-_ON_IN_QUERY = ("1", "true", "")
+_ON, _OFF = ("1", "true", ""), ("0", "false")
 _REQUEST_ID, _CALLER, _RATE = "calotype.request_id", "calotype.caller", "calotype.rate"
 
 
@@ -153,10 +153,10 @@ def conditions_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
 
 
 def wants_description(scope: Scope) -> bool:
-    """Say whether an entry is to be told in JSON instead of sent: ?meta=1."""
+    """Say whether an entry is to be told in JSON instead of sent: ?meta=1. Raises InvalidRequest."""
     if not scope["query_string"]:
         return False
-    return QueryParams(scope["query_string"]).get("meta") in _ON_IN_QUERY
+    return is_on(QueryParams(scope["query_string"]).get("meta"), "meta")
 
 
 async def json_object(request: Request) -> dict[str, object]:
@@ -197,14 +197,19 @@ def wants_only_cached(cache_control: Iterable[str]) -> bool:
     return any(directive.strip() == "only-if-cached" for directive in directives)
 
 
-def flag(parameters: Mapping[str, str], headers: Mapping[str, str], name: str, header: str) -> bool:
-    """Say whether a switch is on, by query parameter or header."""
-    return parameters.get(name) in _ON_IN_QUERY or headers.get(header) in ("1", "true")
+def is_on(text: str | None, name: str) -> bool:
+    """Say whether a switch is on; a bare name is. Raises InvalidRequest naming it."""
+    if text is None or text.lower() in _OFF:
+        return False
+    if text.lower() in _ON:
+        return True
+    raise InvalidRequest(name, f"is {shown(text)}", "write 1 or true, 0 or false, or the bare name")
 
 
 def is_strict(request: Request) -> bool:
     """Say whether a field that means nothing to us is an error of this caller's."""
-    return flag(request.query_params, request.headers, "strict", "calotype-strict")
+    strict = is_on(request.query_params.get("strict"), "strict")
+    return is_on(request.headers.get("calotype-strict"), "Calotype-Strict") or strict
 
 
 def idempotency_key(request: Request) -> str | None:

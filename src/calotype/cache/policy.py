@@ -90,8 +90,13 @@ def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
     Raises InvalidRequest naming the field and its bound.
     """
     fields = Fields(group, "cache")
+    return read_wishes(fields), fields.unknown()
+
+
+def read_wishes(fields: Fields) -> CacheWishes:
+    """Return the wishes that the fields of the `cache` group spell. Raises InvalidRequest."""
     key = fields.text("key")
-    wishes = CacheWishes(
+    return CacheWishes(
         ttl_s=fields.integer("ttl", DEFAULT_TTL_S, 1, MAX_TTL_S),
         refresh=fields.boolean("refresh", default=False),
         enabled=fields.boolean("enabled", default=True),
@@ -101,7 +106,6 @@ def parse_wishes(group: Mapping[str, object]) -> tuple[CacheWishes, list[str]]:
         key=None if key is None else check_custom_key(key),
         tags=read_tags(fields, "tags"),
     )
-    return wishes, fields.unknown()
 
 
 def expiry(stored_at: datetime, ttl_s: int) -> datetime:

@@ -46,19 +46,22 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
     Raises InvalidRequest for an unknown field, a null, a wrong type, an empty list, a bad glob or
     date, and for a body without any filter: a misspelt field must never mean "everything".
     """
-    fields = Fields(body)
     for name in body:
         if name not in (*_FILTERS, *_HOW):
             raise InvalidRequest(name, "is not a field of a purge", _ALLOWED)
         if body[name] is None:
             raise InvalidRequest(name, "is null", "leave the field out, or give it a value")
-    dry_run, soft = fields.boolean("dry_run", default=False), fields.boolean("soft", default=False)
     if not any(name in body for name in _FILTERS):
         raise MissingParameter(
             "keys, tags, pattern, url, before or all", "is missing", "give at least one filter"
         )
-    if body.get("all", True) is not True:
-        raise fields.refuse("all", "it can only be true, to purge everything")
+    return read_purge(Fields(body))
+
+
+def read_purge(fields: Fields) -> PurgeRequest:
+    """Return the purge that fields ask for; there is a filter among them. Raises InvalidRequest."""
+    dry_run, soft = fields.boolean("dry_run", default=False), fields.boolean("soft", default=False)
+    everything = fields.only_true("all")
     pattern, url, before = fields.text("pattern"), fields.text("url"), fields.text("before")
     which = PurgeFilter(
         keys=_keys(fields),
@@ -66,7 +69,7 @@ def parse_purge(body: Mapping[str, object]) -> PurgeRequest:
         url=None if url is None else UrlGlob(url),
         before=None if before is None else parse_moment(before, "before"),
         tags=_tags(fields),
-        everything="all" in body,
+        everything=everything,
     )
     return PurgeRequest(which=which, dry_run=dry_run, soft=soft, pattern=pattern, url=url, before=before)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -62,13 +62,26 @@ class Fields:
             raise self.refuse(name, "it must be an object")
         return value
 
+    def inner(self, name: str, at: int | None = None, *, secret: bool = False) -> Fields:
+        """Return the fields of the sub-group called name, or of the item of a list that stands at `at`.
+
+        What is unknown in them is told with our own. Raises InvalidRequest if it is no object.
+        """
+        if at is None:
+            inner = self._reading(self.group(name), self.path(name), secret=secret)
+        else:
+            items = self._group[name]
+            one = items[at] if isinstance(items, list) else {}
+            inner = self._reading(one, f"{self.path(name)}[{at}]", secret=secret)
+        self._inner.append(inner)
+        return inner
+
+    def _reading(self, group: Mapping[str, object], path: str, *, secret: bool) -> Fields:
+        return Fields(group, path, secret=secret)
+
     def is_absent(self, name: str) -> bool:
         """Say whether a field is not there, or null."""
         return self._take(name) is None
-
-    def adopt(self, inner: Fields) -> None:
-        """Tell of inner's unknown fields as well."""
-        self._inner.append(inner)
 
     def ignore(self, *names: str) -> None:
         """Tell of fields, if they are given, as of unknown ones: they have no effect here."""
@@ -177,8 +190,13 @@ class Fields:
             raise self.refuse(name, f"it must be one of {', '.join(words)}")
         return type(default)(value)
 
-    def texts(self, name: str, max_items: int) -> list[str] | None:
-        """Return a list of strings, or None when the field is absent."""
+    def texts(
+        self, name: str, max_items: int, *, max_length: int | None = None, words: Sequence[str] = ()
+    ) -> list[str] | None:
+        """Return a list of strings, or None when the field is absent.
+
+        With max_length none of them is longer, blank, or holds NUL; with words each is one of them.
+        """
         value = self._take(name)
         if value is None:
             return None
@@ -188,9 +206,27 @@ class Fields:
             raise InvalidRequest(
                 self.path(name), f"has {len(value)} items", f"at most {max_items} are allowed"
             )
+        for item in value:
+            if words and item not in words:
+                raise InvalidRequest(
+                    self.path(name), f"holds {shown(item)}", f"it may hold {', '.join(words)}"
+                )
+            if max_length is not None and (not item.strip() or "\0" in item or len(item) > max_length):
+                raise InvalidRequest(
+                    self.path(name),
+                    "holds a text that is blank, has NUL, or is too long",
+                    f"each may have up to {max_length} characters",
+                )
         return [str(item) for item in value]
 
+    def only_true(self, name: str) -> bool:
+        """Say whether a field is there, which can only be true."""
+        value = self._take(name)
+        if value is not None and value is not True:
+            raise self.refuse(name, "it can only be true")
+        return value is True
+
     def unknown(self) -> list[str]:
-        """Return the paths of the fields that nobody has asked for, in order."""
-        own = [self.path(name) for name in self._group if name not in self._known]
-        return sorted([*own, *(path for inner in self._inner for path in inner.unknown())])
+        """Return the paths of the fields that nobody has asked for: our own, then those of inner groups."""
+        own = sorted(self.path(name) for name in self._group if name not in self._known)
+        return [*own, *(path for inner in self._inner for path in inner.unknown())]

@@ -44,10 +44,14 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
     Fields of groups that are read elsewhere (`cache`, `response_type`) are the caller's to
     take out first. Raises InvalidRequest naming the field, the fault and what is allowed.
     """
-    fields = Fields(expand(mapping))
+    return read_capture(Fields(expand(mapping)))
+
+
+def read_capture(fields: Fields) -> ParsedCapture:
+    """Return what fields ask for, presets and devices expanded. Raises InvalidRequest."""
     target = parse_target(fields)
     groups = {
-        name: Fields(fields.group(name), name, secret=name in SECRET_GROUPS)
+        name: fields.inner(name, secret=name in SECRET_GROUPS)
         for name in ("viewport", "wait", "browser", "block", "page", "network", "output", "capture", "pdf")
     }
     wait, budget_ms = _wait(groups["wait"])
@@ -79,7 +83,7 @@ def parse_capture(mapping: Mapping[str, object]) -> ParsedCapture:
         request=CaptureRequest(negative=negative, output=output),
         budget_ms=budget_ms,
         fail_on=fail_on,
-        unknown=[path for group in (fields, *groups.values()) for path in group.unknown()],
+        unknown=fields.unknown(),
     )
 
 

@@ -11,7 +11,7 @@ import ada_url
 from calotype.capture.blocking import Blocking, ResourceKind, Unwanted
 from calotype.capture.emulation import Emulation, Geolocation, MediaType
 from calotype.capture.errors import InvalidRequest, MissingParameter
-from calotype.capture.fields import Fields, shown
+from calotype.capture.fields import Fields
 from calotype.capture.network import BasicAuth, BearerAuth, Cookie, Network, SameSite
 from calotype.capture.retouch import Retouch
 from calotype.capture.wildcards import read_pattern
@@ -67,31 +67,23 @@ def _timezones() -> frozenset[str]:
 
 
 def _geolocation(group: Fields) -> Geolocation | None:
-    given = group.group("geolocation")
-    if not given:
+    if not group.group("geolocation"):
         return None
-    place = Fields(given, group.path("geolocation"))
+    place = group.inner("geolocation")
     for name in ("latitude", "longitude"):
-        if given.get(name) is None:
+        if place.is_absent(name):
             raise MissingParameter(place.path(name), "is missing", "a place has latitude and longitude")
-    found = Geolocation(
+    return Geolocation(
         latitude=place.number("latitude", 0, -90, 90),
         longitude=place.number("longitude", 0, -180, 180),
         accuracy_m=place.number("accuracy", 1, 0, 1_000_000),
     )
-    group.adopt(place)
-    return found
 
 
 def parse_block(group: Fields) -> Blocking:
     """Return the `block` group. Raises InvalidRequest."""
     kinds = [kind.value for kind in ResourceKind]
-    resources = group.texts("resources", len(kinds) * 2) or []
-    for resource in resources:
-        if resource not in kinds:
-            raise InvalidRequest(
-                group.path("resources"), f"holds {shown(resource)}", f"it may hold {', '.join(kinds)}"
-            )
+    resources = group.texts("resources", len(kinds) * 2, words=kinds) or []
     requests = _list(group, "requests", _MAX_GLOB)
     for glob in requests:
         read_pattern(glob, group.path("requests"))
@@ -115,15 +107,7 @@ def parse_page(group: Fields) -> Retouch:
 
 
 def _list(group: Fields, name: str, max_length: int) -> tuple[str, ...]:
-    items = group.texts(name, _MAX_ITEMS) or []
-    for item in items:
-        if not item.strip() or "\0" in item or len(item) > max_length:
-            raise InvalidRequest(
-                group.path(name),
-                "holds a text that is blank, has NUL, or is too long",
-                f"each may have up to {max_length} characters",
-            )
-    return tuple(items)
+    return tuple(group.texts(name, _MAX_ITEMS, max_length=max_length) or [])
 
 
 def parse_network(group: Fields, url: str | None) -> Network:
@@ -163,12 +147,7 @@ def _headers(group: Fields) -> tuple[tuple[str, str], ...]:
 
 def _cookies(group: Fields, url: str | None) -> tuple[Cookie, ...]:
     given = group.objects("cookies", _MAX_ITEMS) or []
-    cookies = []
-    for number, one in enumerate(given):
-        fields = Fields(one, f"{group.path('cookies')}[{number}]", secret=True)
-        cookies.append(_cookie(fields, url))
-        group.adopt(fields)
-    return tuple(cookies)
+    return tuple(_cookie(group.inner("cookies", at, secret=True), url) for at in range(len(given)))
 
 
 def _cookie(fields: Fields, url: str | None) -> Cookie:
@@ -205,17 +184,15 @@ def _cookie(fields: Fields, url: str | None) -> Cookie:
 
 
 def _auth(group: Fields) -> BasicAuth | BearerAuth | None:
-    given = group.group("auth")
-    if not given:
+    if not group.group("auth"):
         return None
-    fields = Fields(given, group.path("auth"), secret=True)
+    fields = group.inner("auth", secret=True)
     kind = fields.text("type", 16)
     username, password, token = (
         fields.text("username", 1_024),
         fields.raw_text("password"),
         fields.text("token", 8_192),
     )
-    group.adopt(fields)
     if kind == "basic" and username is not None and ":" not in username:
         return BasicAuth(username, password or "")
     if kind == "bearer" and token is not None and _VALUE.fullmatch(token):

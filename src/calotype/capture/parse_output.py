@@ -53,14 +53,12 @@ def _area(capture: Fields) -> Area:
 
 
 def _clip(capture: Fields) -> Clip | None:
-    given = capture.group("clip")
-    if not given:
+    if not capture.group("clip"):
         return None
-    fields = Fields(given, capture.path("clip"))
+    fields = capture.inner("clip")
     for name in ("width", "height"):
-        if given.get(name) is None:
+        if fields.is_absent(name):
             raise MissingParameter(fields.path(name), "is missing", "a clip has x, y, width and height")
-    capture.adopt(fields)
     return Clip(
         x=fields.number("x", 0, 0, _MAX_PLACE),
         y=fields.number("y", 0, 0, _MAX_PLACE),
@@ -115,8 +113,7 @@ def _margins(pdf: Fields) -> Margins:
     sides = {side: _length(pdf, f"margin_{side}", 0) for side in ("top", "right", "bottom", "left")}
     given = pdf.any_of("margin", (str, int, float, dict))
     if isinstance(given, dict):
-        fields = Fields(given, pdf.path("margin"))
-        pdf.adopt(fields)
+        fields = pdf.inner("margin")
         given_sides = {side: _length(fields, side, 0) for side in sides}
         sides = {side: own if (own := given_sides[side]) is not None else sides[side] for side in sides}
     elif given is not None:

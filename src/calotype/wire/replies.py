@@ -84,6 +84,34 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     usage: UsageInfo | None = None
 
 
+class ErrorInfo(msgspec.Struct, kw_only=True):
+    """What went wrong, as the newer clients read it."""
+
+    type: str
+    code: str
+    """May be finer than the one at the top; docs/errors.md lists them."""
+    message: str
+    details: dict[str, str]
+    """Of bad input the field, the problem and the remedy; maybe a hint."""
+    retryable: bool
+    """Whether the same request may succeed later."""
+    request_id: str
+
+
+class ErrorReply(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What went wrong, in the shapes of all clients at once; to one of them error is a string."""
+
+    error: ErrorInfo | str
+    code: str
+    """A word that every client knows."""
+    message: str
+    request_id: str
+    deleted: bool | msgspec.UnsetType = msgspec.UNSET
+    """Of a DELETE that found nothing: false."""
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    """Of a DELETE that found nothing: what was looked for."""
+
+
 class PurgeReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What a purge did. pattern is the glob that was used; url, before, tags and all echo those given."""
 
@@ -331,3 +359,24 @@ class JobReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     error: str | Failure | None = None
     code: str | None = None
     message: str | None = None
+
+
+class PresetList(msgspec.Struct, kw_only=True):
+    """The presets, as the newer clients read them; the older ones get the list alone."""
+
+    presets: list[PresetReply]
+
+
+class DeviceList(msgspec.Struct, kw_only=True):
+    """The devices, as the newer clients read them; the older ones get the list alone."""
+
+    devices: list[DeviceReply]
+
+
+class VersionReply(msgspec.Struct, kw_only=True):
+    """Who answers."""
+
+    name: str
+    version: str
+    api: str
+    """The version of the interface, with which its paths begin."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import shown
 
-_FLAT = {
+FLAT = {
     "width": "viewport.width", "height": "viewport.height", "scale": "viewport.scale",
     "mobile": "viewport.mobile", "device": "viewport.device",
     "element": "capture.selector", "selector": "capture.selector", "freeze": "capture.freeze",
@@ -39,26 +39,26 @@ _DEEP = re.compile(
 )
 """A field of an object, where only flat names can be written: in query parameters."""
 
-_ELSEWHERE = {
+ELSEWHERE = {
     "url", "html", "markdown", "markdown_css", "html_base_url", "preset", "full_page", "fail_on",
     "response_type", "strict",
 }  # fmt: skip
 """Names that are spelled alike everywhere."""
-_NUMBERS = {
+NUMBERS = {
     "viewport.width", "viewport.height", "viewport.scale", "output.quality", "output.width", "output.height",
     "capture.max_height", "wait.delay", "wait.timeout", "cache.ttl", "cache.swr", "cache.sie",
     "geolocation.latitude", "geolocation.longitude", "geolocation.accuracy",
     "clip.x", "clip.y", "clip.width", "clip.height", "pdf.scale",
 }  # fmt: skip
-_BOOLEANS = {
+BOOLEANS = {
     "viewport.mobile", "capture.freeze", "capture.deterministic", "capture.scroll", "browser.dark_mode",
     "browser.reduced_motion", "network.bypass_csp",
     "block.ads", "block.trackers", "block.cookie_banners", "block.chat_widgets",
     "cache.refresh", "cache.enabled", "cache.available", "full_page",
     "pdf.landscape", "pdf.background", "pdf.print_background", "pdf.fit_one_page", "pdf.prefer_css_page_size",
 }  # fmt: skip
-_LISTS = {"fail_on", "cache.tags", "block.requests", "block.resources", "page.hide", "page.remove"}
-_ONE_OR_MORE = ("page.scripts", "page.styles")
+LISTS = {"fail_on", "cache.tags", "block.requests", "block.resources", "page.hide", "page.remove"}
+ONE_OR_MORE = ("page.scripts", "page.styles")
 """Lists that the older clients know as one text."""
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,18})?")
 """Python reads more as a number (1_000, nan, digits of other scripts) than anybody means."""
@@ -76,12 +76,12 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
     result: dict[str, object] = {
         name: dict(value) if isinstance(value, dict) else value
         for name, value in body.items()
-        if name not in _FLAT and name != "full_page"
+        if name not in FLAT and name != "full_page"
     }
     for name, value in body.items():
-        if name in _FLAT:
-            path = _FLAT[name]
-            one = path in _ONE_OR_MORE and isinstance(value, str)
+        if name in FLAT:
+            path = FLAT[name]
+            one = path in ONE_OR_MORE and isinstance(value, str)
             _put(result, path, [value] if one else value)
     _put_auth(result)
     full_page = body.get("full_page")
@@ -98,7 +98,7 @@ def nested(body: Mapping[str, object]) -> dict[str, object]:
 def is_option(name: str) -> bool:
     """Say whether a query parameter of that name says something about a capture."""
     bare = name.removesuffix("[]")
-    return bare in _FLAT or bare in _ELSEWHERE or _DEEP.fullmatch(bare) is not None
+    return bare in FLAT or bare in ELSEWHERE or _DEEP.fullmatch(bare) is not None
 
 
 def _put(result: dict[str, object], path: str, value: object) -> None:
@@ -134,11 +134,11 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
             parent, child = filter(None, deep.groups())
             _put(flat, f"{parent}.{child}", _value(f"{parent}.{child}", text))
             continue
-        path = _FLAT.get(name, name)
-        if path in _LISTS or path in _ONE_OR_MORE:
+        path = FLAT.get(name, name)
+        if path in LISTS or path in ONE_OR_MORE:
             items = flat.setdefault(name, [])
             # The commas of a script are its own.
-            given = [text] if path in _ONE_OR_MORE else [item for item in text.split(",") if item]
+            given = [text] if path in ONE_OR_MORE else [item for item in text.split(",") if item]
             if isinstance(items, list):
                 items.extend(given)
         else:
@@ -150,9 +150,9 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
 
 
 def _value(path: str, text: str) -> object:
-    if path in _BOOLEANS:
+    if path in BOOLEANS:
         word = text.lower()
         return True if word in _TRUE else False if word in _FALSE else text
-    if path in _NUMBERS and _NUMBER.fullmatch(text):
+    if path in NUMBERS and _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from calotype.api.dialects.families import Family
-from calotype.wire.replies import Failure
+from calotype.wire.replies import ErrorInfo, Failure
 
 _OLDER_WORDS = {"queued": "pending", "cancelled": "failed"}
 """The older clients know of no cancelling, and would ask forever whether it is over."""
@@ -21,9 +23,9 @@ def status_of_failed_render(family: Family) -> int:
     return 500 if family is Family.JAVA else 422
 
 
-def listed(name: str, items: Sequence[object], family: Family) -> object:
+def listed(named: msgspec.Struct, bare: Sequence[object], family: Family) -> object:
     """Return a list as family reads it: the older clients know it bare, the newer ones by its name."""
-    return {name: items} if family is Family.NEWER else items
+    return named if family is Family.NEWER else bare
 
 
 def batch_status(status: str, family: Family) -> str:
@@ -36,6 +38,6 @@ def item_error(error: Failure, family: Family) -> str | Failure:
     return error.message if family is Family.NEWER else error
 
 
-def error_body(body: dict[str, object], message: str, family: Family) -> dict[str, object]:
-    """Return the error body as family can parse it."""
-    return {**body, "error": message} if family is Family.JAVA else body
+def error_field(error: ErrorInfo, family: Family) -> ErrorInfo | str:
+    """Return the `error` of an error's body as family can parse it."""
+    return error.message if family is Family.JAVA else error
