@@ -81,7 +81,10 @@ def ask(case, server):
     """Send case, after a picture was stored that it may be after."""
     if case.method != "POST":
         server.shot("https://example.com/", cache={"key": STORED})
-    case.call_and_validate(base_url=server.url, checks=CHECKS)
+    # Of an option in both spellings the nested one counts, whatever the other says.
+    spelled_twice = (case.method, case.path) == ("POST", "/v1/screenshot")
+    excluded = [openapi_checks.negative_data_rejection] if spelled_twice else []
+    case.call_and_validate(base_url=server.url, checks=CHECKS, excluded_checks=excluded)
 
 
 # HEAD is answered by what answers GET, which is asked enough.

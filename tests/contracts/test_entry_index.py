@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from calotype.cache.errors import IdempotencyMismatch
 from calotype.cache.globs import PathGlob, UrlGlob
 from calotype.cache.ports import Barred, BlobReleased, LeaseLost, Stored, Superseded
 from calotype.cache.purge import PurgeFilter
@@ -378,3 +380,32 @@ class TestKeepingTheBlobOfBefore:
 
         assert await adapters.index.commit_keeping_blob(lease, late) == Superseded()
         assert await adapters.has(stays) == [True]
+
+
+class TestARequestUnderANameOfTheClients:
+    async def test_it_is_told_when_it_first_came(self, adapters):
+        assert await adapters.index.first_asked(HERE, "a", "this", NOON) is None
+        for later in (timedelta(0), timedelta(seconds=5), timedelta(hours=24) - timedelta(milliseconds=1)):
+            assert await adapters.index.first_asked(HERE, "a", "this", NOON + later) == NOON
+
+    async def test_of_many_at_once_one_is_the_first(self, adapters):
+        told = await asyncio.gather(*(adapters.index.first_asked(HERE, "a", "this", NOON) for _ in range(10)))
+
+        assert sorted(told, key=str) == [NOON] * 9 + [None]
+
+    async def test_it_is_forgotten_after_a_day(self, adapters):
+        await adapters.index.first_asked(HERE, "a", "this", NOON)
+
+        assert await adapters.index.first_asked(HERE, "a", "that", NOON + timedelta(hours=24)) is None
+
+    async def test_another_under_the_same_name_is_refused(self, adapters):
+        await adapters.index.first_asked(HERE, "a", "this", NOON)
+
+        with pytest.raises(IdempotencyMismatch):
+            await adapters.index.first_asked(HERE, "a", "that", NOON)
+
+    async def test_accounts_and_modes_have_names_of_their_own(self, adapters):
+        await adapters.index.first_asked(HERE, "a", "this", NOON)
+
+        for namespace in (THERE, TRIAL):
+            assert await adapters.index.first_asked(namespace, "a", "that", NOON) is None

@@ -58,6 +58,7 @@ class Studio:
         budget_ms: int = 20_000,
         only_if_cached: bool = False,
         urgency: Urgency = Urgency.INTERACTIVE,
+        once: str | None = None,
         **wishes: object,
     ) -> Shot:
         """Ask for a picture of url."""
@@ -70,6 +71,7 @@ class Studio:
             deadline=Deadline.after(budget_ms),
             only_if_cached=only_if_cached,
             urgency=urgency,
+            once=once,
         )
         return await self.shots.take(asked)
 

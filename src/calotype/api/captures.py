@@ -25,6 +25,7 @@ from calotype.api.request import (
     caller_of,
     conditions_of,
     count,
+    idempotency_key,
     is_strict,
     json_object,
     namespace_of,
@@ -92,7 +93,7 @@ class Captures:
         webhook, unknown = wanted_webhook(call)
         if webhook is not None or call.boolean("async", default=False):
             return await self._accept(request, asker, options, webhook, unknown)
-        return await self._take(request, asker, options, arrived)
+        return await self._take(request, asker, options, arrived, once=idempotency_key(request))
 
     async def get(self, request: Request) -> Response:
         """Take a picture as query parameters describe it."""
@@ -120,7 +121,12 @@ class Captures:
         return _Asker(signed.caller, audience, signed.hosts), options
 
     async def _take(
-        self, request: Request, asker: _Asker, options: dict[str, object], arrived: float
+        self,
+        request: Request,
+        asker: _Asker,
+        options: dict[str, object],
+        arrived: float,
+        once: str | None = None,
     ) -> Response:
         public = asker.audience.public
         accept = "" if public else request.headers.get("accept", "")
@@ -143,6 +149,7 @@ class Captures:
             only_if_cached=only_if_cached,
             weight=asker.caller.weight,
             allowance=self._authenticator.quotas.allowance(asker.caller),
+            once=once,
         )
         shot = await unless_hung_up(request, self._shots.take(asked))
         return self._reply(request, shot, wanted.unknown, asker, as_json=as_json)
@@ -200,7 +207,9 @@ class Captures:
             response = planned(answer, shot.opened)
         extra = ignored_header(ignored)
         response.raw_headers.extend(extra)
-        if shot.served is Served.HIT and not as_json and whole:
+        # Under a name of the client's own the same bytes mean something else tomorrow.
+        named = "idempotency-key" in request.headers
+        if shot.served is Served.HIT and not as_json and whole and not named:
             to = self._accel if answer.handed_over else ""
             may_repeat(request.scope, entry, base_url, asker.audience, extra, to)
         return response

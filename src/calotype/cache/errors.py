@@ -32,10 +32,10 @@ class IdempotencyMismatch(CalotypeError):
     """The Idempotency-Key belongs to another request; nothing was done."""
 
     code: ClassVar[str] = "idempotency_mismatch"
-    hint: ClassVar[str] = "Give each purge a key of its own; only the very same one may come again under it."
+    hint: ClassVar[str] = "Give each request a key of its own; only the very same may come again under it."
 
     def __init__(self) -> None:
-        super().__init__("Another purge was asked for with this Idempotency-Key in the last 24 hours.")
+        super().__init__("Something else was asked for with this Idempotency-Key in the last 24 hours.")
 
 
 class NotCached(CalotypeError):

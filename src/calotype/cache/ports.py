@@ -88,6 +88,17 @@ class EntryIndex(Protocol):
         """Return the number of the newest purge."""
         ...
 
+    async def first_asked(
+        self, namespace: Namespace, token: str, asked: str, now: datetime
+    ) -> datetime | None:
+        """Return when a capture was first asked for by that token, a name that the client gave its request.
+
+        None if this is the first time, or the first within 24 hours; on return it is written down,
+        and of any number of callers one is told so. asked is what must be the same for two to be one
+        request. Raises IdempotencyMismatch if it is not.
+        """
+        ...
+
     async def commit(self, lease: Lease, entry: CacheEntry) -> Committed:
         """Store entry in place of the one under its key, if lease, barrier and version allow it.
 

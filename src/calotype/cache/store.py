@@ -120,6 +120,13 @@ class CacheStore:
         """Say what the entry under key is worth now, to who accepts a stale one within these windows."""
         return classify(await self._index.find(namespace, key), self._clock(), accepted)
 
+    async def first_asked(self, namespace: Namespace, token: str, asked: str) -> datetime | None:
+        """Return when a capture was first asked for by that token, or None if it is now.
+
+        Raises IdempotencyMismatch if asked, which stands for all of the request, was another then.
+        """
+        return await self._index.first_asked(namespace, token, asked, self._clock())
+
     async def head(self, namespace: Namespace) -> Seq:
         """Return the number of the newest purge: a caller's moment of arrival in the order of purges."""
         return await self._index.head(namespace)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Protocol, assert_never
+
+import msgspec
 
 from calotype.cache.early import EarlyRefresh
 from calotype.cache.entry import Birth, CacheEntry, Mode, Namespace, Seq
@@ -17,7 +21,7 @@ from calotype.cache.failure import Failure, failure_of, verdict_failure
 from calotype.cache.fill import Fills
 from calotype.cache.freshness import Hit, Miss, Stale
 from calotype.cache.key import KeyMaker, negative_hash
-from calotype.cache.policy import CachePolicy, CacheWishes
+from calotype.cache.policy import NO_WINDOWS, CachePolicy, CacheWishes
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stored, Superseded
 from calotype.cache.room import NoRoom, Refused, TooLarge
 from calotype.cache.store import CacheStore, OpenEntry, Origin
@@ -55,6 +59,10 @@ class TakeRequest:
     """That of the caller's key."""
     allowance: Allowance | None = None
     """What the caller may have the browser asked for; None is without limit."""
+    once: str | None = None
+    """The request's Idempotency-Key."""
+    since: datetime | None = None
+    """When the same request came first: what was captured from then on is its answer."""
 
     @property
     def errand(self) -> Errand:
@@ -113,7 +121,7 @@ class Shots:
 
         Raises CaptureError or QueueFull when there is none to be had; such a failure is shared with
         all who waited for it, and never stored. Who asks only for what is cached gets NotCached or
-        StoreUnavailable instead.
+        StoreUnavailable instead. Raises IdempotencyMismatch for another request under a name that was given.
         """
         asked = _marked(asked)
         origin = self._origin(asked)
@@ -124,6 +132,7 @@ class Shots:
         try:
             # The arrival comes first: a purge between it and the look-up must count as later than us.
             arrived = await self._store.head(asked.namespace)
+            asked = await self._as_repeated(asked, origin)
             found = await self._stored(asked, origin)
             match found:
                 case Shot():
@@ -141,6 +150,13 @@ class Shots:
             _log.error("answering without the cache: %s", exc)
             why = exc.detail
             return await _allowed(asked, lambda: self._uncached(asked, origin, Forward.MISS, why))
+
+    async def _as_repeated(self, asked: TakeRequest, origin: Origin) -> TakeRequest:
+        """Return asked, and since when it has been asked for. Raises IdempotencyMismatch."""
+        if asked.once is None:
+            return asked
+        since = await self._store.first_asked(asked.namespace, asked.once, _digest(asked, origin))
+        return replace(asked, since=since)
 
     async def _asked(self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask) -> Shot:
         try:
@@ -172,10 +188,8 @@ class Shots:
     async def _stored(self, asked: TakeRequest, origin: Origin) -> Shot | _Ask:
         """Return the stored picture if it may be served, else why the browser must be asked."""
         wishes = asked.wishes
-        if wishes.refresh:
-            return _Ask(Forward.REFRESH)
         if not wishes.may_hit(self._policy):
-            return _Ask(Forward.MISS)
+            return await self._captured_since(asked, origin)
         match await self._store.look_up(origin.namespace, origin.identity.key, wishes.accepted):
             case Hit(entry) | Stale(entry) if asked.capture.fail_on.broken_rule(entry.verdict) is not None:
                 pass  # a picture that another caller was content with may break this one's rules
@@ -193,6 +207,18 @@ class Shots:
             case unreachable:
                 assert_never(unreachable)
         return _Ask(Forward.MISS)
+
+    async def _captured_since(self, asked: TakeRequest, origin: Origin) -> Shot | _Ask:
+        """Return what was captured since a repeated request came first, though it takes nothing older."""
+        if asked.since is not None:
+            match await self._store.look_up(origin.namespace, origin.identity.key, NO_WINDOWS):
+                case Hit(entry) if entry.birth.at >= asked.since:
+                    opened = await self._store.read(entry)
+                    if opened is not None:
+                        return Shot(opened=opened, served=Served.HIT)
+                case _:
+                    pass
+        return _Ask(Forward.REFRESH if asked.wishes.refresh else Forward.MISS)
 
     def _look_ahead(self, asked: TakeRequest, origin: Origin, shot: Shot) -> None:
         """Have a new picture made behind the caller's back, if this one is stale or soon will be."""
@@ -248,8 +274,8 @@ class Shots:
     async def _render(
         self, asked: TakeRequest, origin: Origin, lease: Lease, why: Forward, seen: Birth | None
     ) -> Shot:
-        if why is not Forward.REFRESH:
-            # Another process may have stored it while we waited for the lease.
+        if why is not Forward.REFRESH or asked.since is not None:
+            # Another process may have stored it while we waited for the lease, or the same request before us.
             found = await self._stored(asked, origin)
             if isinstance(found, Shot) and found.served is Served.HIT and found.opened.entry.birth != seen:
                 return found
@@ -356,6 +382,14 @@ def _marked(asked: TakeRequest) -> TakeRequest:
     request = asked.capture.request
     marked = replace(request, output=replace(request.output, watermark=True))
     return replace(asked, capture=replace(asked.capture, request=marked))
+
+
+def _digest(asked: TakeRequest, origin: Origin) -> str:
+    """Return what stands for all of a request that must be the same for two of them to be one."""
+    # What the page is asked for with, secrets too, is in the content's id alone, which nobody can guess.
+    wishes = {**asdict(asked.wishes), "tags": sorted(asked.wishes.tags)}
+    rest = (asked.capture.fail_on.rules, asked.capture.budget_ms)
+    return hashlib.sha256(msgspec.json.encode((origin.content, wishes, rest))).hexdigest()
 
 
 def _index_key(target: Target) -> str:

@@ -146,9 +146,10 @@ def _captures() -> tuple[Operation, ...]:
         Operation(
             method="POST", path="/v1/screenshot", id="takeScreenshot", tag="captures",
             summary="Take a picture, or have the stored one.",
-            query={"strict": _STRICT}, headers=("Cache-Control", "Calotype-Strict"), body="CaptureRequest",
+            query={"strict": _STRICT}, body="CaptureRequest",
+            headers=("Cache-Control", "Calotype-Strict", "Idempotency-Key"),
             answers={200: Answer(meaning=_TOLD, json=(ShotReply,), media=PICTURES, headers=OF_A_PICTURE)},
-            faults=(*_CAPTURE_FAULTS, BodyTooLarge),
+            faults=(*_CAPTURE_FAULTS, BodyTooLarge, IdempotencyMismatch),
         ),
         Operation(
             method="GET", path="/v1/screenshot", id="getScreenshot", tag="captures",

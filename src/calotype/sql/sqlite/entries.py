@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from calotype.cache.barrier import barred, outdated
@@ -32,6 +33,7 @@ from calotype.sql.rows import (
     ns_number,
 )
 from calotype.sql.sqlite.database import Database
+from calotype.sql.sqlite.once import first_asked
 from calotype.sql.sqlite.outbox import remove_entries
 from calotype.sql.sqlite.selection import Selection, select_entries
 from calotype.sql.sqlite.trail import records_since
@@ -76,6 +78,16 @@ class SqliteEntryIndex:
             row = self._database.read_one(_FIND_BY_ID, (entry_id,))
             self._by_id[entry_id] = None if row is None else entry_of(row)
         return self._by_id[entry_id]
+
+    async def first_asked(
+        self, namespace: Namespace, token: str, asked: str, now: datetime
+    ) -> datetime | None:
+        """See EntryIndex."""
+        ns, now_ms = ns_number(namespace), to_ms(now)
+        at_ms = await self._database.write(
+            lambda connection: first_asked(connection, ns, token, asked, now_ms), durable=True
+        )
+        return None if at_ms is None else from_ms(at_ms)
 
     async def head(self, namespace: Namespace) -> Seq:
         """See EntryIndex. Never suspends."""

@@ -1,4 +1,7 @@
-"""Purges that are done once however often they are asked for, in the caller's transaction."""
+"""Purges and captures that are done once however often they are asked for, in the caller's transaction.
+
+A name is one request's, of whatever kind: both are in the table that purges had first.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ _OLD = (
     "DELETE FROM purge_once WHERE (ns, token) IN "
     "(SELECT ns, token FROM purge_once WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)"
 )
+_PICTURE = ""
+"""What was answered to a capture is in the cache, and nowhere else: a purge must reach it."""
 
 
 class _Told(msgspec.Struct):
@@ -61,6 +66,27 @@ def remember(
         "INSERT OR REPLACE INTO purge_once(ns, token, asked, told, at_ms) VALUES (?, ?, ?, ?, ?)",
         (ns, token, asked_text(which, soft=done.soft), msgspec.json.encode(told).decode(), now_ms),
     )
+
+
+def first_asked(connection: sqlite3.Connection, ns: int, token: str, asked: str, now_ms: int) -> int | None:
+    """Return when the capture of that token was first asked for; None, and write it down, if it is now.
+
+    Raises IdempotencyMismatch if that was another one.
+    """
+    row = connection.execute(
+        "SELECT asked, at_ms FROM purge_once WHERE ns = ? AND token = ? AND at_ms > ?",
+        (ns, token, now_ms - _REPLAYED_MS),
+    ).fetchone()
+    if row is None:
+        connection.execute(
+            "INSERT OR REPLACE INTO purge_once(ns, token, asked, told, at_ms) VALUES (?, ?, ?, ?, ?)",
+            (ns, token, asked, _PICTURE, now_ms),
+        )
+        return None
+    known, at_ms = row
+    if known != asked:
+        raise IdempotencyMismatch
+    return int(at_ms)
 
 
 def forget(connection: sqlite3.Connection, now_ms: int) -> None:
