@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tests.clients.wire import Reply, SdkError, Wire, whole_seconds
+from calotype.access.authenticator import Authenticator
+from tests.clients.wire import Reply, SdkError, Wire, signature, whole_seconds
 
 FLAT = {
     "viewport": {"width": 1200, "height": 630, "scale": 2, "mobile": True},
@@ -128,6 +129,16 @@ class January:
 
     async def purge_before(self, moment: datetime) -> tuple[int, list[str]]:
         return await self._purge({"before": self.moment(moment)})
+
+    async def may_sign(self, keys: Authenticator) -> None:
+        """Take a key that signs; it knows no pair of keys."""
+        self.key, _ = await keys.create("default", "live", "", signs=True)
+
+    def generate_url(self, options: dict[str, str], expires: int) -> str:
+        """Sign names and values as they are, sorted, and leave them so in the URL."""
+        told = "&".join(f"{name}={value}" for name, value in sorted(options.items()))
+        text = f"{told}&expires={expires}"
+        return f"/v1/screenshot?{text}&signature={signature(self.key, text)}"
 
     def tries_again(self, _status: int, code: str) -> bool:
         return code in RETRYABLE

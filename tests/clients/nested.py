@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.clients.wire import Reply, SdkError, Wire
+from calotype.access.authenticator import Authenticator
+from tests.clients.wire import Reply, SdkError, Wire, signature
 
 NESTED = {
     "viewport": {"width": 1200, "height": 630, "scale": 2, "mobile": True},
@@ -133,6 +135,17 @@ class Nested:
 
     async def purge_before(self, moment: datetime) -> tuple[int, list[str]]:
         return await self._purge({"before": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+
+    async def may_sign(self, keys: Authenticator) -> None:
+        """Take a pair of keys."""
+        self.signing_key, pair = await keys.create_pair("default", "live", "")
+        self.public_key_id = pair.id
+
+    def generate_url(self, options: dict[str, str], expires: int) -> str:
+        """Sign everything in the query, form-encoded and sorted, the id of the pair too."""
+        told = {**options, "expires": str(expires), "key_id": self.public_key_id}
+        text = urlencode(sorted(told.items()))
+        return f"/v1/screenshot?{text}&signature={signature(self.signing_key, text)}"
 
     def lifetime(self, seconds: int) -> dict[str, object]:
         return {"cache": {"ttl": seconds}}

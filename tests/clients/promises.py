@@ -20,6 +20,8 @@ from calotype.capture.presets import PRESETS
 from tests.clients.wire import SdkError
 
 PAGE = "https://example.com/a?b=1&c='<d>'"
+LINKED = "https://example.com/a?b=1"
+"""Some clients sign, and send, values as they are: no server can tell an & in them from its own."""
 EVERYTHING = {
     "viewport": {"width": 1200, "height": 630, "scale": 2.0, "mobile": True},
     "capture": {"mode": "full_page"},
@@ -119,6 +121,20 @@ class Promises:
         first = await client.take({"url": PAGE})
 
         assert await client.take({"url": PAGE, **client.refreshed()}) != first
+
+    async def test_a_signed_url_shows_the_picture_to_whoever_has_it_until_it_expires(self, scene, client):
+        await client.may_sign(scene.service.remembering.authenticator)
+        expires = int(scene.clock().timestamp()) + 3600
+        url = client.generate_url({"url": LINKED, "preset": "og_card", "dark_mode": "true"}, expires)
+
+        assert (await client.fetch(url)).body.startswith(b"\x89PNG")
+        assert (
+            scene.renderer.renders[-1]
+            == parse_capture({"url": LINKED, "preset": "og_card", "browser": {"dark_mode": True}}).request
+        )
+        assert (await client.fetch(url.replace("og_card", "mobile"))).status == 401
+        scene.clock.advance(hours=1)
+        assert (await client.fetch(url)).json()["error"]["code"] == "expired_signature"
 
     async def test_a_key_with_slashes_goes_into_the_path_as_it_is(self, scene, client):
         picture = await client.take({"url": PAGE})

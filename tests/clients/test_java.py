@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 
 from calotype.capture.errors import NavigationFailed
 from tests.clients.january import COOKIE, FLAT, FLAT_PAPER, January
 from tests.clients.promises import PAGE, Promises
-from tests.clients.wire import SdkError, whole_seconds
+from tests.clients.wire import SdkError, signature, whole_seconds
+from tests.support.service import BASE
 
 TOO_MANY_REQUESTS = 429
 UPGRADE = {
@@ -60,6 +62,11 @@ class Java(January):
             retryable=retryable,
             retry_after=whole_seconds(reply.headers.get("retry-after")),
         )
+
+    def generate_url(self, options, expires):
+        """Sign the whole URL, in whatever order the options happen to be."""
+        text = f"{BASE}/v1/screenshot?{urlencode(options)}&expires={expires}"
+        return f"{text}&signature={signature(self.key, text)}".removeprefix(BASE)
 
     async def cache_delete(self, key):
         reply = await self.request("DELETE", f"/cache/{key}")

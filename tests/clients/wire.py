@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +58,10 @@ class Wire:
         finally:
             writer.close()
         return Reply(int(head[0].split()[1]), told, content)
+
+
+def signature(key: str, text: str) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def whole_seconds(text: str | None) -> int | None:
