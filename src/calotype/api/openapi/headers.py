@@ -55,7 +55,7 @@ REQUEST_HEADERS: dict[str, Schema] = {
     "If-Range": _text("An ETag or a date; Range counts only if it is the picture's."),
     "Cache-Control": _text("only-if-cached: take a hit, or 504."),
     "Calotype-Strict": _text(
-        "1: unknown options are refused instead of ignored.", enum=["1", "true", "0", "false"]
+        "1: unknown options are refused instead of ignored.", enum=["", "1", "true", "0", "false"]
     ),
     "Idempotency-Key": _text(
         "A name for this request: sent again it is answered and not done again.",

@@ -108,7 +108,7 @@ _KEY: Schema = {
 }
 _STRICT: Schema = {
     "type": "string",
-    "enum": ["1", "true", "0", "false"],
+    "enum": ["", "1", "true", "0", "false"],
     "description": "1: unknown options are refused instead of ignored.",
 }
 _TEXT: Schema = {"type": "string", "minLength": 1}
@@ -184,7 +184,7 @@ def _cache() -> tuple[Operation, ...]:
 def _cache_by_key() -> tuple[Operation, ...]:
     meta: Schema = {
         "type": "string",
-        "enum": ["1", "true", "0", "false"],
+        "enum": ["", "1", "true", "0", "false"],
         "description": "1: what is known of the entry, in JSON, instead of its bytes.",
     }
     return (
@@ -227,7 +227,7 @@ def _lists() -> tuple[Operation, ...]:
     filters = {
         "keys": texts, "tags": texts, "pattern": _TEXT, "url": _TEXT, "before": _TEXT,
         "stale": {
-            "type": "string", "enum": ["1", "true", "0", "false"],
+            "type": "string", "enum": ["", "1", "true", "0", "false"],
             "description": "1: with what is past its time and may yet stand in.",
         },
     }  # fmt: skip
