@@ -14,8 +14,8 @@ from calotype import __version__
 from calotype.access.keys import Unauthorized
 from calotype.api.openapi.headers import REPLY_HEADERS, REQUEST_HEADERS, REQUEST_ID
 from calotype.api.openapi.operations import Answer, Operation, Wire, operations
-from calotype.api.openapi.options import capture_body, purge_body
-from calotype.api.problems import RangeNotSatisfiable, row_of
+from calotype.api.openapi.options import batch_body, capture_body, purge_body
+from calotype.api.problems import RangeNotSatisfiable, TooManyStreams, row_of
 from calotype.cache.errors import StoreUnavailable
 from calotype.capture.errors import CaptureError, QueueFull
 from calotype.capture.survey import Schema
@@ -44,10 +44,12 @@ _HEADERS_OF_FAULTS: list[tuple[type[CalotypeError], str]] = [
     (RangeNotSatisfiable, "Content-Range"),
     (CaptureError, "Retry-After"),
     (QueueFull, "Retry-After"),
+    (TooManyStreams, "Retry-After"),
     (StoreUnavailable, "Retry-After"),
 ]
 _TAGS = {
     "captures": "Taking pictures.",
+    "batches": "Pictures that are fetched later: many under one id, or one that is not waited for.",
     "cache": "Having, listing, deleting and purging what is stored.",
     "catalogue": "The names that options may be given by.",
     "about": "The server itself; none of it wants a key.",
@@ -60,7 +62,7 @@ def document() -> Schema:
     paths: defaultdict[str, Schema] = defaultdict(dict)
     for operation in operations():
         paths[operation.path][operation.method.lower()] = _operation(operation)
-        if operation.method == "GET" and operation.path != "/v1/screenshot":
+        if operation.method == "GET" and operation.heads:
             paths[operation.path]["head"] = _head(_operation(operation))
     return {
         "openapi": "3.1.0",
@@ -76,6 +78,7 @@ def document() -> Schema:
         "components": {
             "schemas": {
                 "CaptureRequest": capture_body(),
+                "BatchRequest": batch_body(),
                 "PurgeRequest": purge_body(),
                 **_wire_schemas(),
             },

@@ -37,6 +37,7 @@ REPLY_HEADERS: dict[str, Schema] = {
     "Calotype-Verdict": _text("What is amiss with the picture; absent if nothing is."),
     "Calotype-Ignored": _text("Options that mean nothing here."),
     "Content-Range": _text("Which bytes these are, or how many there are."),
+    "Location": _text("Where to ask for it."),
     "Retry-After": _number("Seconds until it is worth to ask again."),
     "WWW-Authenticate": _text("How to say who asks."),
 }

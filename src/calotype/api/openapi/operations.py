@@ -15,7 +15,14 @@ from calotype.access.keys import Unauthorized
 from calotype.api.listing import DEFAULT_LIMIT, MAX_LIMIT, MAX_PURGES
 from calotype.api.openapi.headers import OF_A_PICTURE, OF_A_READ
 from calotype.api.openapi.options import query_fields
-from calotype.api.problems import BodyTooLarge, HeadTooLarge, PresetNotFound, RangeNotSatisfiable
+from calotype.api.problems import (
+    BodyTooLarge,
+    HeadTooLarge,
+    PresetNotFound,
+    RangeNotSatisfiable,
+    TooManyStreams,
+)
+from calotype.batches.errors import BatchNotFound
 from calotype.cache.entry import MAX_ADDRESS_BYTES
 from calotype.cache.errors import (
     EntryNotFound,
@@ -37,11 +44,13 @@ from calotype.capture.output import ImageFormat
 from calotype.capture.survey import Schema
 from calotype.errors import CalotypeError
 from calotype.wire.replies import (
+    BatchReply,
     CacheList,
     DeleteReply,
     DeviceList,
     DeviceReply,
     EntryReply,
+    JobReply,
     LoggedPurgeReply,
     PresetList,
     PresetReply,
@@ -81,6 +90,8 @@ class Operation:
     """What else it may answer, beside what every operation may."""
     keyed: bool = True
     """Whether it wants a key."""
+    heads: bool = True
+    """Whether, of a GET, HEAD is answered too."""
     signable: bool = False
     """Whether a signature will do instead."""
     parts: Mapping[str, Schema] = field(default_factory=dict)
@@ -123,6 +134,9 @@ _TOLD = (
 )
 
 
+_PROMISED = "With async, or a webhook: it will be taken, and is asked for under this id."
+
+
 def _limit(most: int) -> Schema:
     return {"type": "integer", "minimum": 1, "maximum": most, "default": min(DEFAULT_LIMIT, most)}
 
@@ -138,7 +152,7 @@ def _read_answers(*more: Wire) -> dict[int, Answer]:
 
 def operations() -> tuple[Operation, ...]:
     """Return all of them, in the order in which they are told."""
-    return (*_captures(), *_cache(), *_lists(), *_catalogue(), *_about())
+    return (*_captures(), *_batches(), *_cache(), *_lists(), *_catalogue(), *_about())
 
 
 def _captures() -> tuple[Operation, ...]:
@@ -148,7 +162,10 @@ def _captures() -> tuple[Operation, ...]:
             summary="Take a picture, or have the stored one.",
             query={"strict": _STRICT}, body="CaptureRequest",
             headers=("Cache-Control", "Calotype-Strict", "Idempotency-Key"),
-            answers={200: Answer(meaning=_TOLD, json=(ShotReply,), media=PICTURES, headers=OF_A_PICTURE)},
+            answers={
+                200: Answer(meaning=_TOLD, json=(ShotReply,), media=PICTURES, headers=OF_A_PICTURE),
+                202: Answer(meaning=_PROMISED, json=(JobReply,), headers=("Location", "Calotype-Ignored")),
+            },
             faults=(*_CAPTURE_FAULTS, BodyTooLarge, IdempotencyMismatch),
         ),
         Operation(
@@ -158,7 +175,53 @@ def _captures() -> tuple[Operation, ...]:
             headers=("Cache-Control", "Calotype-Strict", *OF_A_READ),
             answers=_read_answers(ShotReply),
             faults=(*_CAPTURE_FAULTS, *_READ_FAULTS, HostNotAllowed),
-            signable=True,
+            signable=True, heads=False,
+        ),
+    )  # fmt: skip
+
+
+def _batches() -> tuple[Operation, ...]:
+    asked = ("Location", "Calotype-Ignored")
+    batch = {200: Answer(meaning="The batch.", json=(BatchReply,))}
+    get = Operation(
+        method="GET", path="/v1/batch/{batch_id}", id="getBatch", tag="batches",
+        summary="What has become of each capture of a batch.", parts={"batch_id": _TEXT},
+        answers=batch, faults=(BatchNotFound,),
+    )  # fmt: skip
+    delete = replace(get, method="DELETE", id="cancelBatch", summary="Let go of what is pending in a batch.")
+    events = replace(
+        get, path="/v1/batch/{batch_id}/events", id="followBatch", heads=False,
+        summary="Each capture of a batch when it ends, as server-sent events, and then the batch's end.",
+        answers={200: Answer(meaning="Events.", media=("text/event-stream",))},
+        faults=(BatchNotFound, TooManyStreams),
+    )  # fmt: skip
+    job = {200: Answer(meaning="The capture.", json=(JobReply,))}
+    get_job = replace(
+        get, path="/v1/jobs/{batch_id}", id="getJob", answers=job,
+        summary="What has become of a capture that was not waited for.",
+    )  # fmt: skip
+    return (
+        Operation(
+            method="POST", path="/v1/batch", id="takeBatch", tag="batches",
+            summary="Take many pictures under one id.", query={"strict": _STRICT},
+            headers=("Calotype-Strict",), body="BatchRequest",
+            answers={
+                200: Answer(meaning="The batch, which was waited for.", json=(BatchReply,), headers=asked),
+                202: Answer(meaning="It is accepted, and goes on.", json=(BatchReply,), headers=asked),
+            },
+            faults=(QueueFull, BodyTooLarge),
+        ),
+        get,
+        delete,
+        events,
+        *(
+            replace(one, path=one.path.replace("/batch/", "/batches/"), id=f"{one.id}Too")
+            for one in (get, delete, events)
+        ),
+        get_job,
+        replace(
+            get_job, method="DELETE", id="cancelJob",
+            summary="Let go of a capture that was not waited for, if it has not ended.",
         ),
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from calotype.api.dialects.inbound import ELSEWHERE, FLAT, ONE_OR_MORE
 from calotype.api.openapi.meanings import MEANINGS
+from calotype.batches.batch import MAX_ITEMS
+from calotype.batches.parse import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from calotype.cache.policy import read_wishes
 from calotype.cache.purge_request import read_purge
 from calotype.capture.devices import DEVICES
@@ -26,6 +28,15 @@ _DEEP = {
     "pdf.": "pdf_",
 }
 """Objects whose fields can be written in a query, and what the names of those begin with there."""
+_LATER: dict[str, Schema] = {
+    "async": {"type": "boolean", "description": "Whether it is not waited for."},
+    "webhook": {
+        "type": "object",
+        "required": ["url"],
+        "properties": {"url": {"type": "string", "format": "uri"}},
+        "description": "Where the end is told; it is not waited for.",
+    },
+}
 _FULL_PAGE: Schema = {"type": "boolean", "description": "The flat spelling of capture.mode full_page."}
 _AUTH_BASIC: Schema = {
     "type": ["object", "null"],
@@ -66,7 +77,7 @@ def capture_body() -> Schema:
     return {
         "description": "A picture to take. Nested and flat names may be mixed; the nested count first.",
         **tree,
-        "properties": {**tree["properties"], **flat, **own, "auth_bearer": bearer},
+        "properties": {**tree["properties"], **flat, **own, "auth_bearer": bearer, **_LATER},
         "examples": [{"url": "https://example.com/", "output": {"format": "webp"}}],
     }
 
@@ -83,6 +94,27 @@ def _at(tree: Schema, path: str) -> Schema | None:
         if place is None:
             return None
     return dict(place)
+
+
+def batch_body() -> Schema:
+    """Return the schema of the body of POST /v1/batch."""
+    capture = {"$ref": "#/components/schemas/CaptureRequest"}
+    many = {"minItems": 1, "maxItems": MAX_ITEMS}
+    return {
+        "description": "Captures under one id: urls with options for all, or requests with their own.",
+        "type": "object",
+        "properties": {
+            "urls": {"type": "array", "items": {"type": "string", "format": "uri"}, **many},
+            "options": capture,
+            "requests": {"type": "array", "items": capture, **many},
+            "concurrency": {
+                "type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY, "default": DEFAULT_CONCURRENCY,
+            },
+            **_LATER,
+        },
+        "oneOf": [{"required": ["urls"]}, {"required": ["requests"]}],
+        "examples": [{"urls": ["https://example.com/"], "options": {"preset": "og_card"}}],
+    }  # fmt: skip
 
 
 def query_fields() -> dict[str, Schema]:
