@@ -38,6 +38,8 @@ RETRYABLE = {"rate_limited", "timeout", "render_failed", "internal_error"}
 class January:
     """Says the key and the User-Agent, asks for JSON in the body, and goes by the top-level code."""
 
+    waiting = "pending"
+
     def __init__(self, port: int, key: str) -> None:
         self._wire, self.key = Wire(port), key
         self.last: Reply
@@ -129,6 +131,22 @@ class January:
 
     async def purge_before(self, moment: datetime) -> tuple[int, list[str]]:
         return await self._purge({"before": self.moment(moment)})
+
+    async def batch(self, urls: list[str], options: dict[str, object]) -> dict[str, Any]:
+        # The options are those of a picture, and have a url that means nothing.
+        body = {"urls": urls, "options": {"url": "", **options}}
+        return dict((await self._good("POST", "/batch", body)).json())
+
+    async def batch_of_requests(self, requests: list[dict[str, object]]) -> dict[str, Any]:
+        return dict((await self._good("POST", "/batch", {"requests": requests})).json())
+
+    async def get_batch(self, batch_id: str) -> dict[str, Any]:
+        return dict((await self._good("GET", f"/batch/{batch_id}")).json())
+
+    def outcome(self, item: dict[str, Any]) -> tuple[bool, str | None]:
+        """Go by the flag; what is in the item is a whole reply, or a whole error."""
+        done: bool = item["success"]
+        return done, item["response"]["url"] if done else item["error"]["message"]
 
     async def may_sign(self, keys: Authenticator) -> None:
         """Take a key that signs; it knows no pair of keys."""

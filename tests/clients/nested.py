@@ -51,6 +51,8 @@ NESTED_PAPER = {
 class Nested:
     """Goes by the status of a delete, and finds lists under their names."""
 
+    waiting = "queued"
+
     def __init__(self, port: int, key: str) -> None:
         self._wire, self.key = Wire(port), key
         self.last: Reply
@@ -135,6 +137,24 @@ class Nested:
 
     async def purge_before(self, moment: datetime) -> tuple[int, list[str]]:
         return await self._purge({"before": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+
+    async def batch(self, urls: list[str], options: dict[str, object]) -> dict[str, Any]:
+        return dict((await self._good("POST", "/batch", {"urls": urls, "options": options})).json())
+
+    async def batch_of_requests(self, requests: list[dict[str, object]]) -> dict[str, Any]:
+        return dict((await self._good("POST", "/batch", {"requests": requests})).json())
+
+    async def get_batch(self, batch_id: str) -> dict[str, Any]:
+        return dict((await self._good("GET", f"/batch/{batch_id}")).json())
+
+    def outcome(self, item: dict[str, Any]) -> tuple[bool, str | None]:
+        """Go by the word; an error is a text."""
+        done = item["status"] == "completed"
+        assert done or isinstance(item["error"], str)
+        return done, item["image_url"] if done else item["error"]
+
+    async def usage(self) -> dict[str, Any]:
+        return dict((await self._good("GET", "/usage", json_wanted=True)).json())
 
     async def may_sign(self, keys: Authenticator) -> None:
         """Take a pair of keys."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from calotype.access.limits import Limits
 from calotype.capture.devices import DEVICES
 from calotype.capture.errors import (
     NavigationFailed,
@@ -18,6 +20,7 @@ from calotype.capture.errors import (
 from calotype.capture.parse import parse_capture
 from calotype.capture.presets import PRESETS
 from tests.clients.wire import SdkError
+from tests.support.waiting import becomes
 
 PAGE = "https://example.com/a?b=1&c='<d>'"
 LINKED = "https://example.com/a?b=1"
@@ -135,6 +138,71 @@ class Promises:
         assert (await client.fetch(url.replace("og_card", "mobile"))).status == 401
         scene.clock.advance(hours=1)
         assert (await client.fetch(url)).json()["error"]["code"] == "expired_signature"
+
+    async def test_a_batch_tells_of_each_page_what_became_of_it(self, scene, client):
+        told = await client.batch([PAGE, "nothing"], client.quality(75) | client.lifetime(3600))
+        (done, url), (failed, why) = map(client.outcome, told["results"])
+
+        assert told["id"].startswith("batch_")
+        assert [type(told[name]) for name in ("total", "completed", "failed")] == [int] * 3
+        assert (told["status"], told["total"], told["completed"], told["failed"]) == ("completed", 2, 1, 1)
+        assert [item["url"] for item in told["results"]] == [PAGE, "nothing"]
+        assert (await client.fetch(url)).body.startswith(b"\x89PNG")
+        assert (done, failed) == (True, False)
+        assert why.startswith("url is not a complete URL")
+        assert "calotype-ignored" not in client.last.headers
+
+    async def test_requests_of_a_batch_have_options_of_their_own(self, scene, client):
+        wide = {"url": PAGE, "viewport": {"width": 1920}}
+        told = await client.batch_of_requests([{"url": PAGE, "preset": "og_card"}, wide])
+
+        assert told["completed"] == 2
+        assert {each.negative.viewport.width_px for each in scene.renderer.renders} == {1200, 1920}
+
+    async def test_a_batch_that_is_asked_for_again_is_told_alike(self, scene, client):
+        told = await client.batch([PAGE], {})
+        again = await client.get_batch(told["id"])
+
+        assert again == told
+        with pytest.raises(SdkError) as raised:
+            await client.get_batch("batch_nobody")
+        assert (raised.value.status, raised.value.retryable) == (404, False)
+
+    async def test_a_batch_that_is_not_waited_for_is_waiting_in_a_word_that_it_knows(self, scene, client):
+        scene.renderer.hold()
+        try:
+            told = await client.batch([f"{PAGE}{number}" for number in range(11)], {})
+            assert told["status"] in (client.waiting, "processing")
+        finally:
+            scene.renderer.release()
+            await becomes(partial(self.is_over, client, told["id"]))
+
+    async def is_over(self, client, batch_id):
+        return (await client.get_batch(batch_id))["status"] == "completed"
+
+    async def test_too_many_requests_are_an_error_that_says_how_long_to_wait(self, scene, client):
+        limited = Limits(requests_per_minute=1)
+        keys = scene.service.remembering.authenticator
+        client.key, _ = await keys.create("default", "live", "", limits=limited)
+        await client.take({"url": PAGE})
+        with pytest.raises(SdkError) as raised:
+            await client.take({"url": PAGE})
+
+        assert (raised.value.status, raised.value.code) == (429, "rate_limited")
+        assert raised.value.retryable is True
+        assert 1 <= raised.value.retry_after <= 60
+
+    async def test_a_month_that_is_used_up_is_an_error_that_no_repetition_mends(self, scene, client):
+        spent = Limits(credits=1)
+        client.key, _ = await scene.service.remembering.authenticator.create(
+            "default", "live", "", limits=spent
+        )
+        await client.take({"url": PAGE})
+        with pytest.raises(SdkError) as raised:
+            await client.take({"url": f"{PAGE}2"})
+
+        assert (raised.value.status, raised.value.retryable) == (403, False)
+        assert raised.value.code == self.code("forbidden", "quota_exceeded")
 
     async def test_a_key_with_slashes_goes_into_the_path_as_it_is(self, scene, client):
         picture = await client.take({"url": PAGE})
@@ -254,3 +322,18 @@ class Promises:
 
     def code(self, word: str, finer: str) -> str:
         return finer if self.reads_finer_codes else word
+
+
+class TellsUsage:
+    """Of the newer clients."""
+
+    async def test_usage_tells_the_month(self, scene, client):
+        limits = Limits(credits=100)
+        client.key, _ = await scene.service.remembering.authenticator.create(
+            "default", "live", "", limits=limits
+        )
+        await client.take({"url": PAGE})
+        told = await client.usage()
+
+        assert (told["credits"], told["used"], told["remaining"]) == (100, 1, 99)
+        assert told["period_start"] < f"{scene.clock():%Y-%m-%dT%H:%M:%SZ}" < told["period_end"]

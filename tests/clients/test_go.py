@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.clients.nested import NESTED, NESTED_PAPER, Nested
-from tests.clients.promises import PAGE, Promises
+from tests.clients.promises import PAGE, Promises, TellsUsage
 from tests.clients.wire import SdkError, whole_seconds
 
 RETRYABLE = {"rate_limited", "timeout", "render_failed", "internal_error"}
@@ -56,7 +56,7 @@ def client(scene):
     return Go(scene.port, scene.key)
 
 
-class TestGo(Promises):
+class TestGo(TellsUsage, Promises):
     everything = NESTED
     paper = NESTED_PAPER
     reads_finer_codes = True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.clients.nested import NESTED, NESTED_PAPER
-from tests.clients.promises import PAGE, Promises
+from tests.clients.promises import PAGE, Promises, TellsUsage
 from tests.clients.test_go import Go
 from tests.clients.wire import SdkError
 
@@ -32,7 +32,7 @@ def client(scene):
     return Rs(scene.port, scene.key)
 
 
-class TestRs(Promises):
+class TestRs(TellsUsage, Promises):
     everything = NESTED
     paper = NESTED_PAPER
     reads_finer_codes = True

@@ -8,7 +8,7 @@ import pytest
 
 from calotype.capture.errors import NavigationFailed
 from tests.clients.nested import NESTED, NESTED_PAPER, Nested
-from tests.clients.promises import PAGE, Promises
+from tests.clients.promises import PAGE, Promises, TellsUsage
 from tests.clients.wire import SdkError, whole_seconds
 
 KINDS = {
@@ -64,7 +64,7 @@ def client(scene):
     return Ruby(scene.port, scene.key)
 
 
-class TestRuby(Promises):
+class TestRuby(TellsUsage, Promises):
     everything = NESTED
     paper = NESTED_PAPER
     reads_finer_codes = True

@@ -12,7 +12,8 @@ import msgspec
 
 from calotype import __version__
 from calotype.access.keys import Unauthorized
-from calotype.api.openapi.headers import REPLY_HEADERS, REQUEST_HEADERS, REQUEST_ID
+from calotype.access.limits import RateLimited
+from calotype.api.openapi.headers import OF_EVERY_REPLY, REPLY_HEADERS, REQUEST_HEADERS
 from calotype.api.openapi.operations import Answer, Operation, Wire, operations
 from calotype.api.openapi.options import batch_body, capture_body, purge_body
 from calotype.api.problems import RangeNotSatisfiable, TooManyStreams, row_of
@@ -42,6 +43,7 @@ _SCHEMES: Schema = {
 _HEADERS_OF_FAULTS: list[tuple[type[CalotypeError], str]] = [
     (Unauthorized, "WWW-Authenticate"),
     (RangeNotSatisfiable, "Content-Range"),
+    (RateLimited, "Retry-After"),
     (CaptureError, "Retry-After"),
     (QueueFull, "Retry-After"),
     (TooManyStreams, "Retry-After"),
@@ -52,6 +54,7 @@ _TAGS = {
     "batches": "Pictures that are fetched later: many under one id, or one that is not waited for.",
     "cache": "Having, listing, deleting and purging what is stored.",
     "catalogue": "The names that options may be given by.",
+    "usage": "What keys may ask for, and have used.",
     "about": "The server itself; none of it wants a key.",
 }
 
@@ -150,7 +153,7 @@ def _shape(shape: Wire | tuple[Wire]) -> Schema:
 
 
 def _headers(names: Iterable[str]) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (REQUEST_ID, *names)}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*OF_EVERY_REPLY, *names)}
 
 
 def _faults(operation: Operation) -> Schema:

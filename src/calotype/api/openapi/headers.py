@@ -20,6 +20,10 @@ _MOMENT = {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 REPLY_HEADERS: dict[str, Schema] = {
     REQUEST_ID: _text("The request's id, which the log knows too.", pattern="^req_[0-9a-f]{16}$")
     | {"required": True},
+    "X-RateLimit-Limit": _number("Requests a minute that the key may make; 2147483647 without a limit.")
+    | {"required": True},
+    "X-RateLimit-Remaining": _number("How many are left.") | {"required": True},
+    "X-RateLimit-Reset": _number("Unix time at which they are counted anew.") | {"required": True},
     "ETag": _text("Made of the bytes and nothing else."),
     "Last-Modified": _text("When the capture began."),
     "Cache-Control": _text("Who may keep it, and how long."),
@@ -30,7 +34,7 @@ REPLY_HEADERS: dict[str, Schema] = {
     "X-Cache-URL": _text("Its URL for everybody, without a key, until it expires or is purged."),
     "X-Cache-Expires": _text("When it expires, UTC.", **_MOMENT),
     "X-Render-Time": _number("Milliseconds that the render took; only of a MISS."),
-    "Server-Timing": _text("The same, and the wait in the queue before it."),
+    "Server-Timing": _text("The same, the wait in the queue before it, and where the time went."),
     "Age": _number("Seconds since it was stored."),
     "Cache-Groups": _text("Its tags (RFC 9875)."),
     "Surrogate-Key": _text("Its tags, for caches in front."),
@@ -41,6 +45,7 @@ REPLY_HEADERS: dict[str, Schema] = {
     "Retry-After": _number("Seconds until it is worth to ask again."),
     "WWW-Authenticate": _text("How to say who asks."),
 }
+OF_EVERY_REPLY = (REQUEST_ID, "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 OF_A_PICTURE = (
     "ETag", "Last-Modified", "Cache-Control", "Cache-Status", "X-Cache-Status", "X-Cache-Hit", "X-Cache-Key",
     "X-Cache-URL", "X-Cache-Expires", "X-Render-Time", "Server-Timing", "Age", "Cache-Groups",

@@ -12,6 +12,7 @@ import msgspec
 
 from calotype.access.hosts import HostNotAllowed
 from calotype.access.keys import Unauthorized
+from calotype.access.limits import QuotaExceeded, RateLimited
 from calotype.api.listing import DEFAULT_LIMIT, MAX_LIMIT, MAX_PURGES
 from calotype.api.openapi.headers import OF_A_PICTURE, OF_A_READ
 from calotype.api.openapi.options import query_fields
@@ -58,6 +59,7 @@ from calotype.wire.replies import (
     PurgeReply,
     ReadyReply,
     ShotReply,
+    UsageReply,
     VersionReply,
 )
 
@@ -105,7 +107,7 @@ class Operation:
     @property
     def every_fault(self) -> tuple[type[CalotypeError], ...]:
         """All errors that it may answer with."""
-        keyed = (Unauthorized, StoreUnavailable) if self.keyed else ()
+        keyed = (Unauthorized, RateLimited, StoreUnavailable) if self.keyed else ()
         return (*self.faults, *keyed, InvalidRequest, HeadTooLarge, CalotypeError)
 
 
@@ -125,7 +127,7 @@ _STRICT: Schema = {
 _TEXT: Schema = {"type": "string", "minLength": 1}
 _CURSOR: Schema = {"type": "string", "description": "Where the page before has ended, as it told."}
 _CAPTURE_FAULTS = (
-    TargetForbidden, PageNotFound, RenderTimeout, CaptureError, QueueFull, NotCached,
+    TargetForbidden, QuotaExceeded, PageNotFound, RenderTimeout, CaptureError, QueueFull, NotCached,
 )  # fmt: skip
 _READ_FAULTS = (PreconditionFailed, RangeNotSatisfiable)
 _TOLD = (
@@ -152,7 +154,7 @@ def _read_answers(*more: Wire) -> dict[int, Answer]:
 
 def operations() -> tuple[Operation, ...]:
     """Return all of them, in the order in which they are told."""
-    return (*_captures(), *_batches(), *_cache(), *_lists(), *_catalogue(), *_about())
+    return (*_captures(), *_batches(), *_cache(), *_lists(), *_catalogue(), *_usage(), *_about())
 
 
 def _captures() -> tuple[Operation, ...]:
@@ -330,6 +332,16 @@ def _catalogue() -> tuple[Operation, ...]:
         Operation(
             method="GET", path="/v1/devices", id="listDevices", tag="catalogue", summary="The devices.",
             answers={200: Answer(meaning=_AS_READ, json=(DeviceList, (DeviceReply,)))},
+        ),
+    )  # fmt: skip
+
+
+def _usage() -> tuple[Operation, ...]:
+    return (
+        Operation(
+            method="GET", path="/v1/usage", id="getUsage", tag="usage",
+            summary="What the key has used of its month, and what it may ask for.",
+            answers={200: Answer(meaning="The month so far.", json=(UsageReply,))},
         ),
     )  # fmt: skip
 
