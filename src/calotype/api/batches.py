@@ -23,6 +23,7 @@ from calotype.api.request import (
     caller_namespace,
     caller_of,
     client_family,
+    idempotency_key,
     is_strict,
     json_object,
     namespace_of,
@@ -68,6 +69,7 @@ class BatchRoutes:
             weight=caller.weight,
             concurrency=wanted.concurrency,
             webhook=wanted.webhook,
+            once=idempotency_key(request),
         )
         waits = not wanted.asynchronous and len(wanted.items) <= MOST_AT_ONCE
         if waits:

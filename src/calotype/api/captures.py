@@ -176,6 +176,7 @@ class Captures:
             key_id=asker.caller.key_id,
             weight=asker.caller.weight,
             webhook=webhook,
+            once=idempotency_key(request),
         )
         response = json_reply(
             JobReply(

@@ -31,6 +31,15 @@ class NewItem:
     fault: ItemFailure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A name of the client's by which the same batch may be asked for again, and is accepted once."""
+
+    token: str
+    asked: str
+    """Equal for two requests that ask for the very same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
     """A batch about to be accepted."""
@@ -42,6 +51,7 @@ class NewBatch:
     concurrency: int
     items: Sequence[NewItem]
     webhook: bytes | None = field(repr=False)
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,10 @@ class BatchLedger(Protocol):
         """Keep a batch and submit its job RUN, both or neither; it survives a power cut on return.
 
         A batch of which every item is faulty is over at once, which is told like any other end.
-        Raises QueueFull if more than MAX_WAITING captures of the account would wait, or if what they
-        ask for would take more than MAX_WAITING_BYTES.
+        One whose name was given in the last 24 hours is not accepted again: returns what was accepted then.
+
+        Raises IdempotencyMismatch if that was something else; QueueFull if more than MAX_WAITING captures of
+        the account would wait, or if what they ask for would take more than MAX_WAITING_BYTES.
         """
         ...
 

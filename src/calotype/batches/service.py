@@ -14,7 +14,7 @@ from calotype.batches.batch import Batch, Form, ItemFailure
 from calotype.batches.errors import BatchNotFound
 from calotype.batches.news import News
 from calotype.batches.parse import WantedItem
-from calotype.batches.ports import BatchLedger, NewBatch, NewItem
+from calotype.batches.ports import BatchLedger, NewBatch, NewItem, Once
 from calotype.batches.runner import Runner
 from calotype.batches.seals import item_context, webhook_context
 from calotype.batches.webhook import Webhook
@@ -42,10 +42,13 @@ class Batches:
         weight: int,
         concurrency: int = 1,
         webhook: Webhook | None = None,
+        once: str | None = None,
     ) -> Batch:
         """Promise to make the captures that items want, and return what was promised; durable.
 
-        Items that want the same picture are one capture. Raises QueueFull when too many of the
+        Items that want the same picture are one capture. What was accepted under the same once, a name of
+        the client's, is what was promised then. Raises IdempotencyMismatch if it asks for something else
+        now; QueueFull when too many of the
         account's wait already, StoreUnavailable.
         """
         batch_id = form.new_id()
@@ -73,9 +76,18 @@ class Batches:
                 concurrency=concurrency,
                 items=accepted,
                 webhook=None if told is None else self._box.seal(told, webhook_context(batch_id)),
+                once=None if once is None else Once(once, self._digest(form, items, concurrency, webhook)),
             ),
             self._clock(),
         )
+
+    def _digest(
+        self, form: Form, items: Sequence[WantedItem], concurrency: int, webhook: Webhook | None
+    ) -> str:
+        # An item that cannot be used has no options, and what was wrong with it stands for it.
+        wanted = [(item.url, item.options, None if item.fault is None else str(item.fault)) for item in items]
+        plain = msgspec.json.encode((form, wanted, concurrency, webhook), order="deterministic")
+        return self._box.digest(plain)
 
     def _seal(self, item: WantedItem, batch_id: str, position: int) -> bytes:
         return self._box.seal(msgspec.json.encode(item.options), item_context(batch_id, position))

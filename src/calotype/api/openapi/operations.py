@@ -206,12 +206,12 @@ def _batches() -> tuple[Operation, ...]:
         Operation(
             method="POST", path="/v1/batch", id="takeBatch", tag="batches",
             summary="Take many pictures under one id.", query={"strict": _STRICT},
-            headers=("Calotype-Strict",), body="BatchRequest",
+            headers=("Calotype-Strict", "Idempotency-Key"), body="BatchRequest",
             answers={
                 200: Answer(meaning="The batch, which was waited for.", json=(BatchReply,), headers=asked),
                 202: Answer(meaning="It is accepted, and goes on.", json=(BatchReply,), headers=asked),
             },
-            faults=(QueueFull, BodyTooLarge),
+            faults=(QueueFull, BodyTooLarge, IdempotencyMismatch),
         ),
         get,
         delete,

@@ -23,6 +23,7 @@ from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import namespace_of, ns_number
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.jobs import SqliteJobs
+from calotype.sql.sqlite.once import promise, promised
 
 _RETRY_AFTER_S = 60
 """So many captures are not made in a moment."""
@@ -83,11 +84,17 @@ class SqliteBatchLedger:
 
         def accept(connection: sqlite3.Connection) -> Batch:
             ns, count = ns_number(new.namespace), len(new.items)
+            if new.once is not None:
+                known = promised(connection, ns, new.once.token, new.once.asked, now_ms)
+                if known is not None:
+                    return _required(connection, known)
             own = ns // 2 * 2
             size = sum(len(item.sealed or b"") for item in new.items)
             waiting, held = connection.execute(_WAITING, (own, own + 1)).fetchone()
             if waiting + count > MAX_WAITING or held + size > MAX_WAITING_BYTES:
                 raise QueueFull(waiting, _RETRY_AFTER_S)
+            if new.once is not None:
+                promise(connection, ns, new.once.token, new.once.asked, new.id, now_ms)
             row = (new.id, ns, new.key_id, new.weight, new.concurrency, count, size, new.webhook, now_ms)
             connection.execute(_INSERT, row)
             for position, item in enumerate(new.items):

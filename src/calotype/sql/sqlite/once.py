@@ -1,6 +1,6 @@
-"""Purges and captures that are done once however often they are asked for, in the caller's transaction.
+"""What is done once however often it is asked for, in the caller's transaction: purges, captures, batches.
 
-A name is one request's, of whatever kind: both are in the table that purges had first.
+A name is one request's, of whatever kind: all are in the table that purges had first.
 """
 
 from __future__ import annotations
@@ -87,6 +87,37 @@ def first_asked(connection: sqlite3.Connection, ns: int, token: str, asked: str,
     if known != asked:
         raise IdempotencyMismatch
     return int(at_ms)
+
+
+def promised(connection: sqlite3.Connection, ns: int, token: str, asked: str, now_ms: int) -> str | None:
+    """Return the id of the batch that was accepted by that token, or None.
+
+    Raises IdempotencyMismatch if something else was asked for by it.
+    """
+    row = connection.execute(
+        "SELECT asked, told FROM purge_once WHERE ns = ? AND token = ? AND at_ms > ?",
+        (ns, token, now_ms - _REPLAYED_MS),
+    ).fetchone()
+    if row is None:
+        return None
+    known, batch_id = row
+    if known != _batch_text(asked):
+        raise IdempotencyMismatch
+    return str(batch_id)
+
+
+def promise(
+    connection: sqlite3.Connection, ns: int, token: str, asked: str, batch_id: str, now_ms: int
+) -> None:
+    """Write down which batch was accepted by a token."""
+    connection.execute(
+        "INSERT OR REPLACE INTO purge_once(ns, token, asked, told, at_ms) VALUES (?, ?, ?, ?, ?)",
+        (ns, token, _batch_text(asked), batch_id, now_ms),
+    )
+
+
+def _batch_text(asked: str) -> str:
+    return f"batch {asked}"
 
 
 def forget(connection: sqlite3.Connection, now_ms: int) -> None:
