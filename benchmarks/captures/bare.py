@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import BenchmarkFailed
-from calotype.render.process import FLAGS, UNPRIVILEGED
+from calotype.render.flags import FLAGS
+from calotype.render.process import UNPRIVILEGED
 from calotype.render.settle import _LOOK_JS
 
 _BELTS = ("--proxy-server", "--proxy-bypass-list", "--host-resolver-rules")

@@ -12,6 +12,7 @@ from calotype.capture.verdict import SettledBy
 from calotype.clock import Deadline
 from calotype.render import process, settle, wait
 from calotype.render.cdp import Session
+from calotype.render.flags import FLAGS
 from calotype.render.page import Page
 from calotype.render.world import FunctionThrew
 from tests.render.asking import FULL_PAGE, GREEN, RED, an_element, picture, share_of, take
@@ -177,7 +178,7 @@ class TestWhatIsStillToCome:
         "flags", [(), ("--site-per-process",)], ids=["same process", "process of its own"]
     )
     async def test_a_frame_of_another_site_counts_as_well(self, a_renderer, site, monkeypatch, flags):
-        monkeypatch.setattr(process, "FLAGS", (*process.FLAGS, *flags))
+        monkeypatch.setattr(process, "FLAGS", (*FLAGS, *flags))
         green = "document.body.bgColor = '#00ff00'"
         site.serve(
             "/inner",
