@@ -132,7 +132,8 @@ async def test_a_browser_of_which_a_part_stands_still_is_told_and_replaced(a_ren
             os.kill(pid, signal.SIGSTOP)
         time_passes(renderer, module.HOLDS_S)
 
-        assert await renderer.check() is Fault.SILENT
+        # On a busy machine patience may end no sooner than the exam.
+        assert await renderer.check() in (Fault.SILENT, Fault.FAILING)
         await becomes(renderer, None)
         assert browser_pid(renderer) != first
         await until(lambda: not members(first), 20)

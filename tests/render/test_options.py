@@ -530,7 +530,7 @@ class TestPdf:
         [
             ({"paper": "letter"}, (8.5, 11)),
             ({"paper": "tabloid"}, (11, 17)),
-            ({"paper": "ledger"}, (17, 11)),
+            ({"paper": "ledger"}, (11, 17)),
             ({"paper_size": "A6"}, (4.13, 5.83)),
             ({"paper": "a0"}, (33.11, 46.81)),
             ({"paper": "letter", "landscape": True}, (11, 8.5)),
