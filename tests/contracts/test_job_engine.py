@@ -13,7 +13,7 @@ import pytest
 from calotype.cache.errors import StoreUnavailable
 from calotype.clock import to_ms
 from calotype.errors import CalotypeError
-from calotype.jobs.engine import Kind
+from calotype.jobs.engine import Kind, Later
 from tests.support.clock import HandClock
 from tests.support.waiting import becomes
 
@@ -378,3 +378,42 @@ async def test_an_engine_whose_index_cannot_be_used_says_so_and_goes_on(adapters
             await hands.ended.acquire()
 
     assert "jobs wait: locked" in caplog.text
+
+
+async def test_who_says_later_is_run_again_then_and_not_sooner(adapters, hands, clock):
+    hands.failing = Later(timedelta(minutes=5))
+    await adapters.jobs.submit("frame", "a")
+    await settled(adapters.jobs, hands.kind())
+    clock.advance(seconds=299)
+    await settled(adapters.jobs, hands.kind())
+    early = list(hands.begun)
+    hands.failing = None
+    clock.advance(seconds=1)
+    await settled(adapters.jobs, hands.kind())
+
+    assert early == ["a"]
+    assert (hands.begun, hands.finished) == (["a", "a"], ["a"])
+
+
+async def test_saying_later_is_no_failure_however_often(adapters, hands, clock):
+    hands.failing = Later(timedelta(minutes=5))
+    await adapters.jobs.submit("frame", "a")
+    for _ in range(5):
+        await settled(adapters.jobs, hands.kind(pauses=(timedelta(minutes=1),)))
+        clock.advance(minutes=5)
+
+    assert hands.begun == ["a"] * 5
+    assert await adapters.jobs.dead(10) == []
+
+
+async def test_what_was_submitted_meanwhile_does_not_wait_for_what_said_later(adapters, hands):
+    hands.failing = Later(timedelta(days=1))
+    hands.hold()
+    await adapters.jobs.submit("frame", "a")
+    async with working(adapters.jobs, hands.kind()):
+        await hands.began.acquire()
+        await adapters.jobs.submit("frame", "a")
+        hands.gate.set()
+        await hands.began.acquire()
+
+    assert hands.begun == ["a", "a"]

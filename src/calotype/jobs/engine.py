@@ -11,6 +11,14 @@ DEAD_KEPT = timedelta(days=30)
 """How long a dead letter can be looked at and begun anew."""
 
 
+class Later(Exception):
+    """Raised by Kind.run: it is to be run again after pause, and nothing has failed."""
+
+    def __init__(self, pause: timedelta) -> None:
+        super().__init__(f"again in {pause}")
+        self.pause = pause
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of jobs, and who does them."""
@@ -21,7 +29,8 @@ class Kind:
 
     Idempotent: it may be called again after it has succeeded, if the process died just then. The
     id is all it gets, and rows that it reads itself are the truth: what is not there any more is
-    done. It is cancelled when the server stops, and begun again by the next.
+    done. It is cancelled when the server stops, and begun again by the next. Whoever knows better than
+    pauses when to try again raises Later, which costs no try.
     """
     at_once: int
     """How many of them one process runs at a time."""

@@ -15,7 +15,7 @@ from typing import Any
 from calotype.cache.errors import StoreUnavailable
 from calotype.clock import Clock, from_ms, to_ms
 from calotype.errors import CalotypeError
-from calotype.jobs.engine import DeadJob, Kind
+from calotype.jobs.engine import DeadJob, Kind, Later
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.owners import Owner, is_alive
 
@@ -52,6 +52,14 @@ _FAILED = (
     "UPDATE job SET owner = NULL, failures = (failures + 1) * (again = 0), due_ms = ?, "
     "died_ms = CASE WHEN again THEN NULL ELSE ? END, error = ? WHERE id = ? AND owner = ?"
 )
+_LATER = (
+    "UPDATE job SET owner = NULL, again = 0, failures = 0, due_ms = CASE WHEN again THEN ? ELSE ? END "
+    "WHERE id = ? AND owner = ?"
+)
+_BURY = (
+    "UPDATE job SET owner = NULL, again = 0, died_ms = ?, failures = ?, error = ? "
+    "WHERE kind = ? AND subject = ?"
+)
 _LET_GO = "UPDATE job SET owner = NULL WHERE owner = ?"
 _OWNERS = "SELECT DISTINCT owner FROM job WHERE owner IS NOT NULL"
 _DEAD = (
@@ -86,6 +94,13 @@ class SqliteJobs:
     def enqueue(self, connection: sqlite3.Connection, kind: str, subject: str) -> None:
         """Submit a job in the transaction of the rows that it is about; wake once that is committed."""
         connection.execute(_SUBMIT, (kind, subject, to_ms(self._clock())))
+
+    def bury(
+        self, connection: sqlite3.Connection, kind: str, subject: str, failures: int, error: str
+    ) -> None:
+        """Make a job a dead letter in the transaction of the rows that it is about, from within its run."""
+        told = (to_ms(self._clock()), failures, error[:_MAX_ERROR])
+        connection.execute(_BURY, (*told, kind, subject))
 
     async def submit(self, kind: str, subject: str) -> None:
         """See JobEngine."""
@@ -173,11 +188,19 @@ class SqliteJobs:
         try:
             async with asyncio.timeout(kind.limit_s):
                 await kind.run(job.subject)
+        except Later as later:
+            failure = later
         except Exception as exc:  # noqa: BLE001  whatever it is, the job has failed, and the others go on
             failure = exc
             _log.exception("the job %s %s has failed", kind.name, job.subject)
         try:
-            await (self._done(job) if failure is None else self._failed(kind, job, failure))
+            match failure:
+                case None:
+                    await self._done(job)
+                case Later():
+                    await self._later(job, failure.pause)
+                case _:
+                    await self._failed(kind, job, failure)
         except StoreUnavailable as exc:
             # Its lease runs out, and somebody finds that all is done, or tries again.
             _log.warning("what became of the job %s %s was not written: %s", kind.name, job.subject, exc)
@@ -191,6 +214,13 @@ class SqliteJobs:
                 connection.execute(_ONCE_MORE, (now_ms, *where))
 
         await self._database.write(done)
+
+    async def _later(self, job: _Claimed, pause: timedelta) -> None:
+        now_ms = to_ms(self._clock())
+        due = (now_ms, now_ms + pause // _MILLISECOND)
+        await self._database.write(
+            lambda connection: connection.execute(_LATER, (*due, job.number, self._owner.name))
+        )
 
     async def _failed(self, kind: Kind, job: _Claimed, failure: Exception) -> None:
         now_ms = to_ms(self._clock())
