@@ -34,6 +34,7 @@ from calotype.capture.errors import (
     TargetForbidden,
 )
 from calotype.errors import CalotypeError
+from calotype.webhooks.errors import WebhookForbidden
 from calotype.wire.replies import ErrorInfo, ErrorReply
 
 _RETRY_S = 2
@@ -130,6 +131,7 @@ _TABLE: list[tuple[type[CalotypeError], Row]] = [
     (Unauthorized, Row(401, "unauthorized", "authentication_error")),
     (HostNotAllowed, Row(403, "forbidden", "permission_error")),
     (TargetForbidden, Row(403, "forbidden", "target_error")),
+    (WebhookForbidden, Row(403, "forbidden", "invalid_request_error")),
     (PageNotFound, Row(404, "not_found", "target_error")),
     (EntryNotFound, Row(404, "not_found", "not_found_error")),
     (PurgeNotFound, Row(404, "not_found", "not_found_error")),

@@ -86,6 +86,13 @@ class Connector:
         logger.info("unreachable: %r port %d, %s", host, port, reason)
         raise Unreachable(host, port, reason)
 
+    async def check(self, host: str, port: int) -> None:
+        """Judge host without going there. It is judged again whenever it is connected to.
+
+        Raises Refused.
+        """
+        await self._allowed_addresses(host, port)
+
     def close(self) -> None:
         """Release the threads that names were looked up in."""
         if self._own_resolver is not None:
