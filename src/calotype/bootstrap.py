@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ from calotype.access.master_secret import load_master_secret
 from calotype.access.ports import KeyStore
 from calotype.access.quotas import Quotas
 from calotype.access.secretbox import SecretBox
+from calotype.api.base_url import BaseUrl
 from calotype.batches.news import News
 from calotype.batches.ports import BatchLedger, Completions
 from calotype.batches.retention import Retention
 from calotype.batches.runner import Runner
 from calotype.batches.service import Batches
+from calotype.batches.telling import Telling
 from calotype.batches.turns import Turns
 from calotype.blobs.ballast import Ballast
 from calotype.blobs.filesystem import FilesystemBlobStore
@@ -56,6 +58,12 @@ from calotype.sql.sqlite.probe import IndexProbe
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
+from calotype.sql.sqlite.webhooks import SqliteDeliveries, SqliteEndpointStore
+from calotype.webhooks.courier import Courier
+from calotype.webhooks.delivery import Sender
+from calotype.webhooks.endpoints import Endpoints
+from calotype.webhooks.ports import Deliveries
+from calotype.webhooks.teller import Teller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,9 @@ class Remembering:
     """What of all this can be tried, for Readiness."""
     jobs: SqliteJobs
     ledger: BatchLedger
+    endpoints: Endpoints
+    deliveries: Deliveries
+    box: Callable[[], SecretBox]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +100,7 @@ class Service:
     shots: Shots
     readiness: Readiness
     batches: Batches
+    teller: Teller
     jobs: JobEngine
 
 
@@ -141,6 +153,9 @@ async def open_remembering(
                 },
                 jobs=jobs,
                 ledger=SqliteBatchLedger(database, jobs),
+                endpoints=Endpoints(SqliteEndpointStore(database), box, clock),
+                deliveries=SqliteDeliveries(database, jobs),
+                box=box,
             )
         finally:
             blobs.close()
@@ -159,6 +174,16 @@ async def open_renderer(settings: Settings) -> AsyncIterator[ChromiumRenderer]:
         yield renderer
 
 
+@contextmanager
+def open_sender(settings: Settings, clock: Clock = utc_now) -> Iterator[Sender]:
+    """Open the way out for webhooks."""
+    connector = Connector(settings.egress)
+    try:
+        yield Sender(connector, clock)
+    finally:
+        connector.close()
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings,
@@ -168,7 +193,7 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Open everything, and close it in reverse. A renderer that is given stays its giver's to close.
 
-    completions, if given, is told of every batch and job that is over.
+    completions, if given, is told of every batch and job that is over, in place of webhooks.
     """
     async with contextlib.AsyncExitStack() as stack:
         # Only servers leave marks: a command that runs in between must not hide from them that one crashed.
@@ -196,26 +221,33 @@ async def open_service(
         stack.push_async_callback(_stop, evicting)
         reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
         stack.push_async_callback(_stop, reconciling)
-        master_secret = _master_secret(settings)
-        shots = Shots(
-            remembering.store, fills, renderer, KeyMaker(master_secret), settings.cache, clock, revalidator
-        )
-        ledger, box, news = remembering.ledger, SecretBox(master_secret), News()
+        keys = KeyMaker(_master_secret(settings))
+        shots = Shots(remembering.store, fills, renderer, keys, settings.cache, clock, revalidator)
+        endpoints, deliveries = remembering.endpoints, remembering.deliveries
+        teller = Teller(endpoints, deliveries, remembering.box, clock)
+        sender = stack.enter_context(open_sender(settings, clock))
+        courier = Courier(deliveries, endpoints, sender, remembering.box, clock)
+        ledger, box, news = remembering.ledger, remembering.box(), News()
         places = settings.browser.concurrency
         turns = Turns(max(1, places // 2), max(1, places // 4), shots.somebody_waits)
+        if completions is None:
+            base_url = BaseUrl(settings.public_url, settings.host, settings.port).for_host(None)
+            completions = Telling(teller, base_url, clock)
         runner = Runner(
             ledger, shots, turns, news, box, clock, completions, remembering.authenticator.allowance_of
         )
-        working = asyncio.create_task(remembering.jobs.run(runner.kinds), name="jobs")
+        kinds = (*runner.kinds, courier.kind)
+        working = asyncio.create_task(remembering.jobs.run(kinds), name="jobs")
         stack.push_async_callback(_stop, working)
-        retention = Retention(ledger, remembering.jobs, clock)
+        retention = Retention(ledger, deliveries, remembering.jobs, clock)
         forgetting = asyncio.create_task(retention.run(), name="retention")
         stack.push_async_callback(_stop, forgetting)
         yield Service(
             remembering=remembering,
             shots=shots,
             readiness=Readiness(checks),
-            batches=Batches(ledger, runner, news, box, clock),
+            batches=Batches(ledger, runner, news, box, clock, check=sender.check),
+            teller=teller,
             jobs=remembering.jobs,
         )
 

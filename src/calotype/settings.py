@@ -124,7 +124,8 @@ SETTINGS = (
     Setting(
         "egress_allow",
         "empty",
-        "Comma-separated hosts, host:port or networks that captures may reach although not public.",
+        "Comma-separated hosts, host:port or networks that captures and webhooks may reach although "
+        "not public.",
         values_of.egress_rules,
     ),
     Setting(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.processes import until
 from tests.support.server import CannedServer
+from tests.support.service import NOBODY
 
 ITEMS = 24
 CONCURRENCY = 3
@@ -30,6 +31,7 @@ class Crashed:
             CANNED_LOG=str(self.file),
             CANNED_PAUSE_S="0.02",
             CALOTYPE_PUBLIC_URL="http://calotype.test",
+            CALOTYPE_EGRESS_ALLOW=NOBODY,
         )
 
     def log(self) -> list[str]:
@@ -41,7 +43,7 @@ class Crashed:
             "urls": [f"https://example.com/{name}/{number}" for number in range(ITEMS)],
             "options": {"cache": {"refresh": True}, "cookies": [{"name": "a", "value": SECRET}]},
             "concurrency": CONCURRENCY,
-            "webhook": {"url": f"https://example.org/{name}", "secret": SECRET},
+            "webhook": {"url": f"http://{NOBODY}/{name}", "secret": SECRET},
         }
         reply = self.server.client.post("/v1/batch", json=body)
         assert reply.status_code == 202, reply.text
@@ -105,7 +107,7 @@ def test_killed_at_any_moment_each_capture_of_a_batch_ends_once(crashed: Crashed
     assert sum(taken_of.values()) <= ITEMS + CONCURRENCY * len(moments)
     assert until(lambda: any(line.startswith("ended") for line in crashed.log()))
     ended = [line for line in crashed.log() if line.startswith("ended")]
-    assert set(ended) == {f"ended {batch_id} completed https://example.org/s{seed}"}
+    assert set(ended) == {f"ended {batch_id} completed http://{NOBODY}/s{seed}"}
     # Told again only by who was killed in the midst of telling.
     assert len(ended) <= 1 + len(moments)
 
@@ -132,7 +134,7 @@ def test_killed_as_soon_as_it_has_promised_it_keeps_its_promise(crashed: Crashed
         assert until(lambda batch_id=batch_id: crashed.seen(batch_id)["status"] == "completed", 60)  # type: ignore[misc]
         assert crashed.seen(batch_id)["completed"] == ITEMS
     assert until(lambda: crashed.server.client.get(f"/v1/jobs/{job}").json()["status"] == "completed", 60)
-    ended = {f"ended {batch_id} completed https://example.org/b{n}" for n, batch_id in enumerate(batches)}
+    ended = {f"ended {batch_id} completed http://{NOBODY}/b{n}" for n, batch_id in enumerate(batches)}
     assert until(lambda: ended < set(crashed.log()))
 
 

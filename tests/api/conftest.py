@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.service import Bench, a_bench
+from tests.support.service import NOBODY, Bench, a_bench
 
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with a_bench(tmp_path / "data") as opened:
+    async with a_bench(tmp_path / "data", CALOTYPE_EGRESS_ALLOW=NOBODY) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ from calotype.api import batches as batch_routes
 from calotype.capture.errand import Urgency
 from calotype.capture.errors import NavigationFailed, QueueFull, QueueTimeout
 from calotype.shots.asked import parse_asked
-from tests.support.service import a_bench
+from tests.support.service import NOBODY, a_bench
 from tests.support.waiting import becomes
 
 PAGES = [f"https://example.com/{number}" for number in range(20)]
@@ -134,7 +134,7 @@ class TestLarge:
         assert (over["status"], over["completed"]) == ("completed", 11)
         assert over["ended_at"]
 
-    @pytest.mark.parametrize("more", [{"async": True}, {"webhook": {"url": "https://example.org/hook"}}])
+    @pytest.mark.parametrize("more", [{"async": True}, {"webhook": {"url": f"http://{NOBODY}/"}}])
     async def test_nor_is_one_that_says_so(self, bench, more):
         bench.renderer.hold()
         reply = await batch(bench, urls=PAGES[:1], **more)
@@ -508,7 +508,7 @@ class TestJobs:
         bench.renderer.release()
 
     async def test_one_with_a_webhook_is_not_waited_for_and_tells_it_back(self, bench):
-        hook = {"url": "https://example.org/hook", "events": ["completed", "failed"], "secret": "whsec_1"}
+        hook = {"url": f"http://{NOBODY}/hook", "events": ["completed", "failed"], "secret": "whsec_1"}
         reply = await bench.client.post("/v1/screenshot", json={"url": PAGES[0], "webhook": hook})
         told = reply.json()
 

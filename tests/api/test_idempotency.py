@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from calotype.sql.sqlite import batches as batches_rows
+from tests.support.service import NOBODY
 
 BODY = {"url": "https://example.com/", "cache": {"refresh": True}}
 
@@ -100,7 +101,7 @@ class TestBatches:
             {"urls": self.URLS[:2]},
             {"options": {"width": 800}},
             {"concurrency": 2},
-            {"webhook": {"url": "https://example.com/hook"}},
+            {"webhook": {"url": f"http://{NOBODY}/hook"}},
         ]
         for other in others:
             refused = await self.batch(bench, "a", **other)

@@ -25,6 +25,7 @@ from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.batches import SqliteBatchLedger
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.jobs import SqliteJobs
+from calotype.sql.sqlite.webhooks import SqliteDeliveries
 from tests.support.builders import HERE
 from tests.support.clock import HandClock
 from tests.support.service import a_bench
@@ -56,6 +57,10 @@ class Told:
         self.ends.append((batch.id, batch.state, webhook))
 
 
+async def anywhere(_url, _field):
+    """Let any webhook be."""
+
+
 class Works:
     """Ledger, runner and service on one file, without a job engine: a test does its jobs."""
 
@@ -63,9 +68,10 @@ class Works:
         self.studio, self.clock, self.told = studio, clock, Told()
         self.jobs = SqliteJobs(database, clock)
         self.ledger = SqliteBatchLedger(database, self.jobs)
+        self.deliveries = SqliteDeliveries(database, self.jobs)
         box, news = SecretBox(secret), News()
         self.runner = Runner(self.ledger, studio.shots, Turns(3), news, box, clock, self.told)
-        self.batches = Batches(self.ledger, self.runner, news, box, clock)
+        self.batches = Batches(self.ledger, self.runner, news, box, clock, check=anywhere)
 
     async def accept(self, **body):
         wanted = parse_batch(body, inbound.nested)
@@ -296,7 +302,7 @@ class TestSpread:
 async def test_what_ended_a_while_ago_is_forgotten(works, tmp_path):
     batch = await works.accept(urls=PAGES[:1])
     await works.runner.run(batch.id)
-    retention = Retention(works.ledger, works.jobs, works.clock)
+    retention = Retention(works.ledger, works.deliveries, works.jobs, works.clock)
     works.clock.advance(seconds=KEPT.total_seconds())
     assert not await retention.step()
     assert await works.ledger.find(batch.id) is not None

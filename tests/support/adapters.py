@@ -27,6 +27,8 @@ from calotype.sql.sqlite.meter import SqliteMeter
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
+from calotype.sql.sqlite.webhooks import SqliteDeliveries, SqliteEndpointStore
+from calotype.webhooks.ports import Deliveries, EndpointStore
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import HandClock
 
@@ -44,6 +46,8 @@ class Adapters:
     register: BlobRegister
     jobs: JobEngine
     batches: BatchLedger
+    endpoints: EndpointStore
+    deliveries: Deliveries
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -109,6 +113,8 @@ async def sqlite_adapters(
             register=SqliteBlobRegister(database, clock),
             jobs=jobs,
             batches=SqliteBatchLedger(database, jobs),
+            endpoints=SqliteEndpointStore(database),
+            deliveries=SqliteDeliveries(database, jobs),
             clock=clock,
         )
     finally:

@@ -90,7 +90,8 @@ async def a_scene(folder, **environ):
         kept = service.remembering
         repeats = Counted(kept.version, kept.hot, kept.room.touched, kept.authenticator.quotas, clock)
         parts = Parts(
-            shots=service.shots, batches=service.batches, store=kept.store, authenticator=kept.authenticator,
+            shots=service.shots, batches=service.batches, teller=service.teller, store=kept.store,
+            authenticator=kept.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port), clock=clock,
             readiness=service.readiness, accel=settings.accel_prefix,
         )  # fmt: skip

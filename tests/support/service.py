@@ -18,6 +18,8 @@ from tests.support.clock import HandClock
 from tests.support.renderer import CannedRenderer
 
 BASE = "http://calotype.test"
+NOBODY = "127.0.0.1:9"
+"""Where nobody listens, and webhooks may go all the same."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ async def a_bench(folder: Path, clock: HandClock | None = None, **environ: str) 
         parts = Parts(
             shots=service.shots,
             batches=service.batches,
+            teller=service.teller,
             store=remembering.store,
             authenticator=remembering.authenticator,
             base_url=BaseUrl(settings.public_url, settings.host, settings.port),

@@ -2,7 +2,7 @@
 
 CANNED_BYTES is the size of each picture, CANNED_CLOCK_S by how much the clock is ahead. Pictures of
 different processes differ. CANNED_LOG is a file in which each picture is noted when it is taken, and each
-batch and job when it is told to be over; CANNED_PAUSE_S is how long a picture takes.
+batch and job when it is told to be over, in place of webhooks; CANNED_PAUSE_S is how long a picture takes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,12 @@ class OwnPictures(CannedRenderer):
 if __name__ == "__main__":
     # All else is what users run.
     vars(serve).update(
-        open_service=partial(open_service, renderer=OwnPictures(), clock=clock, completions=Noted()),
+        open_service=partial(
+            open_service,
+            renderer=OwnPictures(),
+            clock=clock,
+            completions=Noted() if "CANNED_LOG" in os.environ else None,
+        ),
         utc_now=clock,
     )
     main()

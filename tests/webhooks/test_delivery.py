@@ -309,6 +309,13 @@ def certificate(tmp_path_factory):
     return path
 
 
+def test_an_ipv6_address_is_connected_to_without_its_brackets():
+    address = Target(url="https://[2001:db8::1]:8443/hook").address
+
+    assert (address.tls, address.host, address.port) == (True, "2001:db8::1", 8443)
+    assert address.authority == "[2001:db8::1]:8443"
+
+
 class TestTls:
     @pytest.fixture
     def served(self, certificate):

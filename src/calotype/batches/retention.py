@@ -10,6 +10,7 @@ from calotype.batches.ports import BatchLedger
 from calotype.cache.errors import StoreUnavailable
 from calotype.clock import Clock
 from calotype.jobs.engine import DEAD_KEPT, JobEngine
+from calotype.webhooks.ports import DELIVERED_KEPT, FAILED_KEPT, Deliveries
 
 KEPT = timedelta(days=30)
 """How long a batch is told of after its end; its pictures live by their own ttl."""
@@ -22,8 +23,8 @@ _log = logging.getLogger("calotype.batches")
 class Retention:
     """Takes short steps, in each process by itself: what one has forgotten the others do not find."""
 
-    def __init__(self, ledger: BatchLedger, jobs: JobEngine, clock: Clock) -> None:
-        self._ledger, self._jobs, self._clock = ledger, jobs, clock
+    def __init__(self, ledger: BatchLedger, deliveries: Deliveries, jobs: JobEngine, clock: Clock) -> None:
+        self._ledger, self._deliveries, self._jobs, self._clock = ledger, deliveries, jobs, clock
 
     async def run(self) -> None:
         """Forget until cancelled."""
@@ -39,5 +40,6 @@ class Retention:
         """Forget a chunk; say whether more is due at once."""
         now = self._clock()
         forgotten = await self._ledger.forget(now - KEPT, _CHUNK)
+        forgotten += await self._deliveries.forget(now - DELIVERED_KEPT, now - FAILED_KEPT, _CHUNK)
         forgotten += await self._jobs.forget_dead(now - DEAD_KEPT, _CHUNK)
         return forgotten > 0

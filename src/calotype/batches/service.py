@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -28,8 +28,19 @@ _LOOK_S = 1.0
 class Batches:
     """Many captures under one id, or one, asked for now and fetched later."""
 
-    def __init__(self, ledger: BatchLedger, runner: Runner, news: News, box: SecretBox, clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: BatchLedger,
+        runner: Runner,
+        news: News,
+        box: SecretBox,
+        clock: Clock,
+        *,
+        check: Callable[[str, str], Awaitable[None]],
+    ) -> None:
+        """Take the parts; check judges an address from a field, and raises what its caller is told."""
         self._ledger, self._runner, self._news, self._box, self._clock = ledger, runner, news, box, clock
+        self._check = check
         self._leaving = False
 
     async def accept(
@@ -48,9 +59,11 @@ class Batches:
 
         Items that want the same picture are one capture. What was accepted under the same once, a name of
         the client's, is what was promised then. Raises IdempotencyMismatch if it asks for something else
-        now; QueueFull when too many of the
-        account's wait already, StoreUnavailable.
+        now; QueueFull when too many of the account's wait already, WebhookForbidden when the webhook may
+        not be reached, StoreUnavailable.
         """
+        if webhook is not None:
+            await self._check(webhook.url, "webhook.url")
         batch_id = form.new_id()
         firsts: dict[object, int] = {}
         accepted = []

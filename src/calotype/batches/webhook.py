@@ -10,7 +10,7 @@ from calotype.capture.errors import InvalidRequest, MissingParameter
 from calotype.capture.fields import Fields
 from calotype.capture.target import parse_page_url
 
-_MAX_SECRET = 256
+MAX_SECRET = 256
 
 
 class Event(StrEnum):
@@ -47,6 +47,6 @@ def parse_webhook(group: Mapping[str, object]) -> tuple[Webhook, list[str]]:
     webhook = Webhook(
         url=parse_page_url(url, "webhook.url"),
         events=(Event.COMPLETED,) if words is None else tuple(Event(word) for word in dict.fromkeys(words)),
-        secret=fields.text("secret", _MAX_SECRET),
+        secret=fields.text("secret", MAX_SECRET),
     )
     return webhook, fields.unknown()

@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import FrameType
 from typing import Annotated
 
@@ -52,11 +53,13 @@ def serve(
 async def _serve(settings: Settings, *, first_key: bool) -> None:
     with contextlib.closing(_listen(settings)) as listener:
         port = listener.getsockname()[1]
-        async with open_service(settings) as service:
+        # What is told later names the address that was taken, not "any free port".
+        async with open_service(replace(settings, port=port)) as service:
             await _check_keys(service.remembering, settings, first_key=first_key)
             parts = Parts(
                 shots=service.shots,
                 batches=service.batches,
+                teller=service.teller,
                 store=service.remembering.store,
                 authenticator=service.remembering.authenticator,
                 base_url=BaseUrl(settings.public_url, settings.host, port),

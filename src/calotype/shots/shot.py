@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from calotype.cache.entry import Mode
 from calotype.cache.store import OpenEntry
 from calotype.capture.result import Phases
 
@@ -52,6 +53,10 @@ class Shot:
     """How long the render waited for its turn; None for what was not rendered."""
     phases: Phases | None = None
     """Where the time of the render went; None for what was not rendered."""
+
+    def credits(self, mode: Mode) -> int:
+        """Return what it costs: one for a picture that was rendered for its caller with a live key."""
+        return int(self.served is Served.MISS and mode is Mode.LIVE)
 
     @property
     def addressed(self) -> bool:

@@ -48,6 +48,8 @@ class Pictured:
     size_bytes: int
     format: str
     cached: bool
+    credits: int
+    """What it cost."""
     key: str
     expires_at: datetime | None
     title: str
@@ -70,8 +72,8 @@ class Pictured:
             "image": {"url": self.picture_url, **shape},
             "cache": {"key": self.key, "url": self.picture_url, "expires_at": expires_at},
             "metadata": {"title": self.title, "description": self.description},
-            # Nobody counts credits here: what is remaining is without limit, and not told.
-            "usage": {"credits": 0 if self.cached else 1},
+            # What remains has changed by the time that this is read: `/v1/usage` tells it.
+            "usage": {"credits": self.credits},
         }
 
 

@@ -1,4 +1,4 @@
-"""Lanes: one receiver that is slow takes up its own lane, and not the way of all the others."""
+"""Lanes: a receiver that is slow takes up its own lane, and not the way of all the others."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-WIDTH = 8
-"""Deliveries to one receiver at a time."""
 _REMEMBERED = 1000
-"""Receivers of which it is known how long they take."""
+"""Lanes of which it is known how long a delivery takes in them."""
 _NEWEST_COUNTS = 0.3
 
 
@@ -27,26 +25,30 @@ class _Lane:
 class Lanes:
     """Says who may go now, and to each of the others when to come back, one after the other."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self, width: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Width is how many may go at a time in each lane."""
+        self._width, self._monotonic = width, monotonic
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
 
     @contextlib.contextmanager
-    def lane(self, receiver: str) -> Iterator[float]:
-        """Yield 0 to who may go, and holds a place meanwhile; else the seconds after which to come back."""
-        lane = self._lanes.setdefault(receiver, _Lane())
-        self._lanes.move_to_end(receiver)
+    def lane(self, name: str) -> Iterator[float]:
+        """Yield 0 to who may go, and hold a place meanwhile; else yield the seconds after which to come back.
+
+        Whoever raises within has delivered nothing, and says nothing of how long that takes.
+        """
+        lane = self._lanes.setdefault(name, _Lane())
+        self._lanes.move_to_end(name)
         now = self._monotonic()
-        if lane.busy >= WIDTH:
-            lane.free_at = max(lane.free_at, now) + lane.takes_s / WIDTH
+        if lane.busy >= self._width:
+            lane.free_at = max(lane.free_at, now) + lane.takes_s / self._width
             yield lane.free_at - now
             return
         lane.busy += 1
         try:
             yield 0.0
+            lane.takes_s += _NEWEST_COUNTS * (self._monotonic() - now - lane.takes_s)
         finally:
             lane.busy -= 1
-            lane.takes_s += _NEWEST_COUNTS * (self._monotonic() - now - lane.takes_s)
             self._forget()
 
     def _forget(self) -> None:

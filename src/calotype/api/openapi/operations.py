@@ -44,6 +44,7 @@ from calotype.capture.errors import (
 from calotype.capture.output import ImageFormat
 from calotype.capture.survey import Schema
 from calotype.errors import CalotypeError
+from calotype.webhooks.errors import WebhookForbidden
 from calotype.wire.replies import (
     BatchReply,
     CacheList,
@@ -168,7 +169,7 @@ def _captures() -> tuple[Operation, ...]:
                 200: Answer(meaning=_TOLD, json=(ShotReply,), media=PICTURES, headers=OF_A_PICTURE),
                 202: Answer(meaning=_PROMISED, json=(JobReply,), headers=("Location", "Calotype-Ignored")),
             },
-            faults=(*_CAPTURE_FAULTS, BodyTooLarge, IdempotencyMismatch),
+            faults=(*_CAPTURE_FAULTS, WebhookForbidden, BodyTooLarge, IdempotencyMismatch),
         ),
         Operation(
             method="GET", path="/v1/screenshot", id="getScreenshot", tag="captures",
@@ -211,7 +212,7 @@ def _batches() -> tuple[Operation, ...]:
                 200: Answer(meaning="The batch, which was waited for.", json=(BatchReply,), headers=asked),
                 202: Answer(meaning="It is accepted, and goes on.", json=(BatchReply,), headers=asked),
             },
-            faults=(QueueFull, BodyTooLarge, IdempotencyMismatch),
+            faults=(WebhookForbidden, QueueFull, BodyTooLarge, IdempotencyMismatch),
         ),
         get,
         delete,

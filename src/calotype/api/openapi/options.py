@@ -9,6 +9,7 @@ from calotype.api.dialects.inbound import ELSEWHERE, FLAT, ONE_OR_MORE
 from calotype.api.openapi.meanings import MEANINGS
 from calotype.batches.batch import MAX_ITEMS
 from calotype.batches.parse import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
+from calotype.batches.webhook import MAX_SECRET, Event
 from calotype.cache.policy import read_wishes
 from calotype.cache.purge_request import read_purge
 from calotype.capture.devices import DEVICES
@@ -33,7 +34,17 @@ _LATER: dict[str, Schema] = {
     "webhook": {
         "type": "object",
         "required": ["url"],
-        "properties": {"url": {"type": "string", "format": "uri"}},
+        "properties": {
+            "url": {"type": "string", "format": "uri"},
+            "events": {
+                "type": "array",
+                "items": {"type": "string", "enum": [event.value for event in Event]},
+                "default": [Event.COMPLETED.value],
+                "minItems": 1,
+                "maxItems": len(Event),
+            },
+            "secret": {"type": "string", "maxLength": MAX_SECRET, "description": "What it is signed with."},
+        },
         "description": "Where the end is told; it is not waited for.",
     },
 }
