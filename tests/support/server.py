@@ -35,8 +35,9 @@ class LiveServer:
         self.client: httpx.Client = httpx.Client(trust_env=False)
         self.start()
 
-    def start(self) -> None:
-        """Start the process, and return when it listens."""
+    def start(self, **environ: str) -> None:
+        """Start the process, now and from now on with environ too, and return when it listens."""
+        self._environ |= environ
         with self._log.open("ab") as log:
             began = log.tell()
             command = [sys.executable, "-m", self.module, "serve", "--port", "0", "--data", str(self.data)]
