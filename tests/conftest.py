@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.site.server import Site
+from tests.support.weed import Weed
 
 # How long an example takes says something of the machine, and no test may depend on that.
 settings.register_profile("calotype", deadline=None)
@@ -44,6 +45,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def shared_site() -> Iterator[Site]:
     with Site() as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    """A real S3-compatible server; each test takes a bucket of its own."""
+    server = Weed(tmp_path_factory.mktemp("weed"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Adapter: objects in buckets that speak the S3 protocol."""
