@@ -38,11 +38,13 @@ from calotype.cache.sweeper import Sweeper
 from calotype.cache.verifier import Verifier
 from calotype.capture.renderer import Renderer
 from calotype.clock import Clock, utc_now
+from calotype.egress.call import Caller
 from calotype.egress.connect import Connector
 from calotype.egress.exchange import Bounds
 from calotype.egress.proxy import EgressProxy
 from calotype.jobs.engine import JobEngine
 from calotype.render.chromium import ChromiumRenderer
+from calotype.s3.objects import S3Objects
 from calotype.settings import Settings
 from calotype.shots.revalidator import Revalidator
 from calotype.shots.service import Shots, failed
@@ -58,7 +60,12 @@ from calotype.sql.sqlite.probe import IndexProbe
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
+from calotype.sql.sqlite.storage import SqliteBucketStore, SqliteCopies
 from calotype.sql.sqlite.webhooks import SqliteDeliveries, SqliteEndpointStore
+from calotype.storage.buckets import Buckets
+from calotype.storage.copier import Copier
+from calotype.storage.copying import Copying
+from calotype.storage.ports import Copies, Objects
 from calotype.webhooks.courier import Courier
 from calotype.webhooks.delivery import Sender
 from calotype.webhooks.endpoints import Endpoints
@@ -90,6 +97,8 @@ class Remembering:
     endpoints: Endpoints
     deliveries: Deliveries
     box: Callable[[], SecretBox]
+    buckets: Buckets
+    copies: Copies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +165,8 @@ async def open_remembering(
                 endpoints=Endpoints(SqliteEndpointStore(database), box, clock),
                 deliveries=SqliteDeliveries(database, jobs),
                 box=box,
+                buckets=Buckets(SqliteBucketStore(database), box, clock),
+                copies=SqliteCopies(database, jobs),
             )
         finally:
             blobs.close()
@@ -180,6 +191,16 @@ def open_sender(settings: Settings, clock: Clock = utc_now) -> Iterator[Sender]:
     connector = Connector(settings.egress)
     try:
         yield Sender(connector, clock)
+    finally:
+        connector.close()
+
+
+@contextmanager
+def open_objects(settings: Settings, clock: Clock = utc_now) -> Iterator[Objects]:
+    """Open the way out to the buckets of accounts."""
+    connector = Connector(settings.egress)
+    try:
+        yield S3Objects(connector, Caller(connector), clock)
     finally:
         connector.close()
 
@@ -222,7 +243,13 @@ async def open_service(
         reconciling = asyncio.create_task(remembering.reconciler.run(), name="reconciler")
         stack.push_async_callback(_stop, reconciling)
         keys = KeyMaker(_master_secret(settings))
-        shots = Shots(remembering.store, fills, renderer, keys, settings.cache, clock, revalidator)
+        buckets, copies = remembering.buckets, remembering.copies
+        copying = Copying(buckets, copies, clock)
+        shots = Shots(
+            remembering.store, fills, renderer, keys, settings.cache, clock, revalidator, copying=copying
+        )
+        objects = stack.enter_context(open_objects(settings, clock))
+        copier = Copier(remembering.store, buckets, copies, objects, clock)
         endpoints, deliveries = remembering.endpoints, remembering.deliveries
         teller = Teller(endpoints, deliveries, remembering.box, clock)
         sender = stack.enter_context(open_sender(settings, clock))
@@ -236,10 +263,10 @@ async def open_service(
         runner = Runner(
             ledger, shots, turns, news, box, clock, completions, remembering.authenticator.allowance_of
         )
-        kinds = (*runner.kinds, courier.kind)
+        kinds = (*runner.kinds, courier.kind, copier.kind)
         working = asyncio.create_task(remembering.jobs.run(kinds), name="jobs")
         stack.push_async_callback(_stop, working)
-        retention = Retention(ledger, deliveries, remembering.jobs, clock)
+        retention = Retention(ledger, deliveries, copies, remembering.jobs, clock)
         forgetting = asyncio.create_task(retention.run(), name="retention")
         stack.push_async_callback(_stop, forgetting)
         yield Service(

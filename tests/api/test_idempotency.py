@@ -48,6 +48,12 @@ async def test_another_request_under_the_same_name_is_refused(bench):
     assert len(bench.renderer.renders) == 1
 
 
+async def test_so_is_one_that_wants_no_copy(bench):
+    await post(bench, "a")
+
+    assert (await post(bench, "a", storage={"enabled": False})).status_code == 422
+
+
 async def test_a_name_is_one_requests_of_whatever_kind(bench):
     await post(bench, "a")
     purge = {"json": {"all": True}, "headers": {"idempotency-key": "a"}}

@@ -16,12 +16,14 @@ from calotype.api.openapi.meanings import MEANINGS
 from calotype.api.openapi.options import capture_fields, purge_body, query_fields
 from calotype.api.problems import _TABLE
 from calotype.api.request import wants_json
-from calotype.cache.policy import parse_wishes, read_wishes
+from calotype.cache.policy import read_wishes
 from calotype.cache.purge_request import parse_purge
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
-from calotype.capture.parse import parse_capture, read_capture
+from calotype.capture.parse import read_capture
 from calotype.capture.survey import _CAPTURE, SAME_AS
+from calotype.shots.asked import parse_asked
+from calotype.storage.wishes import read_storage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PAGE = {"url": "https://example.com/"}
@@ -55,9 +57,7 @@ def ask(body: dict[str, object]) -> list[str]:
     """Have a request read as POST /v1/screenshot does; return what means nothing to it."""
     options = nested(PAGE | body)
     wants_json(options.pop("response_type", None), "")
-    _, unknown = parse_wishes(Fields(options).group("cache"))
-    options.pop("cache", None)
-    return unknown + parse_capture(options).unknown
+    return parse_asked(options).unknown
 
 
 async def test_it_is_served_without_a_key(bench):
@@ -169,12 +169,14 @@ def asked_for(fields: Fields) -> set[str]:
 
 
 async def test_an_option_that_the_parsers_ask_for_is_told():
-    capture, wishes = Fields(_CAPTURE), Fields({}, "cache")
+    capture, wishes, storage = Fields(_CAPTURE), Fields({}, "cache"), Fields({}, "storage")
     read_capture(capture)
     read_wishes(wishes)
+    read_storage(storage)
 
     told = {path for path, schema in FIELDS.items() if SAME_AS not in schema}
-    assert asked_for(capture) | asked_for(wishes) | {"cache"} == told - ELSEWHERE
+    asked = asked_for(capture) | asked_for(wishes) | asked_for(storage)
+    assert asked | {"cache", "storage"} == told - ELSEWHERE
 
 
 async def test_flat_names_and_query_parameters_lead_to_options_that_are_told():

@@ -19,13 +19,19 @@ from calotype.batches.runner import Runner, spread_ttl
 from calotype.batches.service import Batches
 from calotype.batches.turns import Turns
 from calotype.batches.webhook import Event
+from calotype.cache.entry import CacheKey
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.purge import PurgeFilter
+from calotype.capture.output import ImageFormat
+from calotype.jobs.engine import Kind
 from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.batches import SqliteBatchLedger
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.jobs import SqliteJobs
 from calotype.sql.sqlite.webhooks import SqliteDeliveries
+from calotype.storage.bucket import Acl
+from calotype.storage.ports import COPY, CopyState, NewCopy
+from calotype.storage.ports import KEPT as COPIES_KEPT
 from tests.support.builders import HERE
 from tests.support.clock import HandClock
 from tests.support.service import a_bench
@@ -302,7 +308,9 @@ class TestSpread:
 async def test_what_ended_a_while_ago_is_forgotten(works, tmp_path):
     batch = await works.accept(urls=PAGES[:1])
     await works.runner.run(batch.id)
-    retention = Retention(works.ledger, works.deliveries, works.jobs, works.clock)
+    retention = Retention(
+        works.ledger, works.deliveries, works.studio.adapters.copies, works.jobs, works.clock
+    )
     works.clock.advance(seconds=KEPT.total_seconds())
     assert not await retention.step()
     assert await works.ledger.find(batch.id) is not None
@@ -312,3 +320,29 @@ async def test_what_ended_a_while_ago_is_forgotten(works, tmp_path):
     assert await works.ledger.find(batch.id) is None
     with sqlite3.connect(tmp_path / "index.db") as index:
         assert index.execute("SELECT count(*) FROM batch_item").fetchone() == (0,)
+
+
+async def test_so_is_what_was_copied_a_while_ago(works):
+    adapters = works.studio.adapters
+    new = NewCopy(
+        id="copy_1", namespace=HERE, path="a.png", acl=Acl.PRIVATE, key=CacheKey("k"), blob_id="b",
+        format=ImageFormat.PNG,
+    )  # fmt: skip
+    await adapters.copies.accept(new, works.clock())
+
+    async def done(_subject):
+        await adapters.copies.end(new.id, CopyState.COPIED, works.clock())
+
+    running = asyncio.create_task(
+        adapters.jobs.run([Kind(name=COPY, run=done, at_once=1, limit_s=9, pauses=())])
+    )
+    retention = Retention(works.ledger, works.deliveries, adapters.copies, works.jobs, works.clock)
+    works.clock.advance(seconds=COPIES_KEPT.total_seconds())
+    assert not await retention.step()
+
+    works.clock.advance(seconds=1)
+    # Its job may be about to end yet.
+    await becomes(retention.step)
+    assert await adapters.copies.find(new.id) is None
+    running.cancel()
+    await asyncio.wait([running])

@@ -27,7 +27,9 @@ from calotype.sql.sqlite.meter import SqliteMeter
 from calotype.sql.sqlite.purges import SqlitePurgeLog
 from calotype.sql.sqlite.register import SqliteBlobRegister
 from calotype.sql.sqlite.room import SqliteRoomLedger
+from calotype.sql.sqlite.storage import SqliteBucketStore, SqliteCopies
 from calotype.sql.sqlite.webhooks import SqliteDeliveries, SqliteEndpointStore
+from calotype.storage.ports import BucketStore, Copies
 from calotype.webhooks.ports import Deliveries, EndpointStore
 from tests.support.builders import HERE, an_entry, an_origin
 from tests.support.clock import HandClock
@@ -48,6 +50,8 @@ class Adapters:
     batches: BatchLedger
     endpoints: EndpointStore
     deliveries: Deliveries
+    buckets: BucketStore
+    copies: Copies
     clock: HandClock
 
     async def lease(self, origin: Origin) -> Lease:
@@ -115,6 +119,8 @@ async def sqlite_adapters(
             batches=SqliteBatchLedger(database, jobs),
             endpoints=SqliteEndpointStore(database),
             deliveries=SqliteDeliveries(database, jobs),
+            buckets=SqliteBucketStore(database),
+            copies=SqliteCopies(database, jobs),
             clock=clock,
         )
     finally:

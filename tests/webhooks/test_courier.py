@@ -301,7 +301,7 @@ async def test_what_was_delivered_is_forgotten_after_three_days_and_what_was_giv
     post, clock
 ):
     kept = post.adapters
-    retention = Retention(kept.batches, kept.deliveries, kept.jobs, clock)
+    retention = Retention(kept.batches, kept.deliveries, kept.copies, kept.jobs, clock)
     async with a_receiver(status(200), status(410)) as receiver, post.open():
         for number in (1, 2):
             await post.tell(own=own(receiver), subject=f"job_{number}")

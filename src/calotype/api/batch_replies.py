@@ -62,7 +62,7 @@ def job_reply(job: Batch, base_url: str, family: Family) -> JobReply:
             reply.url = reply.cache_url = url
             reply.width, reply.height, reply.format = picture.width_px, picture.height_px, picture.format
             reply.size, reply.cache_key, reply.ttl = picture.size_bytes, picture.key, picture.ttl_s
-            reply.cached = picture.hit
+            reply.cached, reply.storage_path = picture.hit, picture.storage_path
             reply.image, reply.cache = _image(picture, url), _cache(picture, url)
             reply.metadata = _metadata(picture)
         case ItemFailure() as failure:
@@ -90,6 +90,7 @@ def _item(item: BatchItem, base_url: str, family: Family) -> BatchItemReply:
                 cache_key=picture.key,
                 ttl=picture.ttl_s,
                 cached=picture.hit,
+                storage_path=picture.storage_path,
             )
         case ItemFailure() as failure:
             reply.failure = _failure(failure)

@@ -35,7 +35,7 @@ from calotype.api.request import (
     wants_json,
     wants_only_cached,
 )
-from calotype.api.respond import Audience, Plan, hand_over, plan, public_url, shot_story
+from calotype.api.respond import Audience, Header, Plan, hand_over, plan, public_url, shot_story
 from calotype.batches.batch import Form
 from calotype.batches.parse import WantedItem, keepable, told_url, wanted_webhook
 from calotype.batches.service import Batches
@@ -152,6 +152,7 @@ class Captures:
             weight=asker.caller.weight,
             allowance=self._authenticator.quotas.allowance(asker.caller),
             once=once,
+            storage=wanted.storage,
         )
         request_id = request_id_of(request.scope)
         try:
@@ -216,7 +217,9 @@ class Captures:
         else:
             answer = hand_over(answer, entry, story, conditions, self._accel)
             response = planned(answer, shot.opened)
-        extra = ignored_header(ignored)
+        extra: tuple[Header, ...] = ignored_header(ignored)
+        if shot.copied_to is not None and not asker.audience.public:
+            extra += ((b"x-storage-url", shot.copied_to.url.encode()),)
         response.raw_headers.extend(extra)
         # Under a name of the client's own the same bytes mean something else tomorrow.
         named = "idempotency-key" in request.headers
@@ -301,4 +304,5 @@ def shot_reply(shot: Shot, request_id: str, base_url: str, usage: UsageInfo | No
         ),
         verdict=verdict_info(entry.verdict),
         usage=usage,
+        storage_path=None if shot.copied_to is None else shot.copied_to.path,
     )

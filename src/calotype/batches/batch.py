@@ -73,6 +73,8 @@ class ItemPicture:
     description: str
     final_url: str | None
     http_status: int | None
+    storage_path: str | None = None
+    """Of the copy in the account's own bucket."""
 
     @classmethod
     def of(cls, shot: Shot) -> ItemPicture:
@@ -92,6 +94,7 @@ class ItemPicture:
             description=entry.verdict.description,
             final_url=entry.verdict.final_url,
             http_status=entry.verdict.http_status,
+            storage_path=None if shot.copied_to is None else shot.copied_to.path,
         )
 
 

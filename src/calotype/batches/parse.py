@@ -42,7 +42,8 @@ class WantedItem:
         if self.asked is None:
             return object()
         capture = self.asked.capture
-        return canonical(capture.request), self.asked.wishes, capture.fail_on, capture.budget_ms
+        wishes, storage = self.asked.wishes, self.asked.storage
+        return canonical(capture.request), wishes, storage, capture.fail_on, capture.budget_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from calotype.batches.ports import BatchLedger
 from calotype.cache.errors import StoreUnavailable
 from calotype.clock import Clock
 from calotype.jobs.engine import DEAD_KEPT, JobEngine
+from calotype.storage import ports as storage
 from calotype.webhooks.ports import DELIVERED_KEPT, FAILED_KEPT, Deliveries
 
 KEPT = timedelta(days=30)
@@ -23,8 +24,16 @@ _log = logging.getLogger("calotype.batches")
 class Retention:
     """Takes short steps, in each process by itself: what one has forgotten the others do not find."""
 
-    def __init__(self, ledger: BatchLedger, deliveries: Deliveries, jobs: JobEngine, clock: Clock) -> None:
-        self._ledger, self._deliveries, self._jobs, self._clock = ledger, deliveries, jobs, clock
+    def __init__(
+        self,
+        ledger: BatchLedger,
+        deliveries: Deliveries,
+        copies: storage.Copies,
+        jobs: JobEngine,
+        clock: Clock,
+    ) -> None:
+        self._ledger, self._deliveries, self._copies = ledger, deliveries, copies
+        self._jobs, self._clock = jobs, clock
 
     async def run(self) -> None:
         """Forget until cancelled."""
@@ -41,5 +50,6 @@ class Retention:
         now = self._clock()
         forgotten = await self._ledger.forget(now - KEPT, _CHUNK)
         forgotten += await self._deliveries.forget(now - DELIVERED_KEPT, now - FAILED_KEPT, _CHUNK)
+        forgotten += await self._copies.forget(now - storage.KEPT, _CHUNK)
         forgotten += await self._jobs.forget_dead(now - DEAD_KEPT, _CHUNK)
         return forgotten > 0

@@ -158,6 +158,7 @@ class Runner:
                         urgency=Urgency.BATCH,
                         weight=batch.weight,
                         allowance=await self._allowance_of(batch),
+                        storage=asked.storage,
                     )
                 )
             )

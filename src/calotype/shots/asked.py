@@ -1,4 +1,4 @@
-"""One capture request in its nested spelling -> the picture, and the wishes about the cache."""
+"""One capture request in its nested spelling -> the picture, and the wishes about cache and copy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from calotype.cache.policy import CacheWishes, parse_wishes
 from calotype.capture.errors import InvalidRequest
 from calotype.capture.fields import Fields
 from calotype.capture.parse import ParsedCapture, parse_capture
+from calotype.storage.wishes import StorageWishes, parse_storage
+
+_READ_HERE = {"cache", "storage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Asked:
 
     capture: ParsedCapture
     wishes: CacheWishes
+    storage: StorageWishes
     unknown: list[str]
     """Paths of fields that mean nothing to us."""
 
@@ -28,6 +32,8 @@ class Asked:
 
 def parse_asked(options: Mapping[str, object]) -> Asked:
     """Return what options ask for. Raises InvalidRequest naming the field, the fault and what is allowed."""
-    wishes, unknown = parse_wishes(Fields(options).group("cache"))
-    capture = parse_capture({name: value for name, value in options.items() if name != "cache"})
-    return Asked(capture, wishes, unknown + capture.unknown)
+    fields = Fields(options)
+    wishes, unknown = parse_wishes(fields.group("cache"))
+    storage, unknown_storage = parse_storage(fields.group("storage"))
+    capture = parse_capture({name: value for name, value in options.items() if name not in _READ_HERE})
+    return Asked(capture, wishes, storage, unknown + unknown_storage + capture.unknown)

@@ -36,6 +36,8 @@ from calotype.capture.target import source_url
 from calotype.clock import Clock, Deadline
 from calotype.shots.revalidator import Revalidator
 from calotype.shots.shot import Forward, Served, Shot
+from calotype.storage.copying import Copying
+from calotype.storage.wishes import NO_WISHES, StorageWishes
 
 BROKE_A_RULE = "verdict"
 SOFT_PURGED = "soft-purged"
@@ -63,6 +65,7 @@ class TakeRequest:
     """The request's Idempotency-Key."""
     since: datetime | None = None
     """When the same request came first: what was captured from then on is its answer."""
+    storage: StorageWishes = NO_WISHES
 
     @property
     def errand(self) -> Errand:
@@ -107,11 +110,15 @@ class Shots:
         revalidator: Revalidator | None = None,
         early: EarlyRefresh | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        copying: Copying | None = None,
     ) -> None:
-        """Take the parts; a revalidator that is given stays its giver's to close."""
+        """Take the parts; a revalidator that is given stays its giver's to close.
+
+        Without copying no account has a bucket of its own.
+        """
         self._revalidator, self._early = revalidator or Revalidator(), early or EarlyRefresh()
         self._store, self._fills, self._renderer = store, fills, renderer
-        self._keys, self._policy, self._clock = keys, policy, clock
+        self._keys, self._policy, self._clock, self._copying = keys, policy, clock, copying
         self._monotonic = monotonic
         self._waiting, self._last_waited = 0, float("-inf")
         """Captures that somebody waits for, and when the last of them ended."""
@@ -121,9 +128,15 @@ class Shots:
 
         Raises CaptureError or QueueFull when there is none to be had; such a failure is shared with
         all who waited for it, and never stored. Who asks only for what is cached gets NotCached or
-        StoreUnavailable instead. Raises IdempotencyMismatch for another request under a name that was given.
+        StoreUnavailable instead. Raises IdempotencyMismatch for another request under a name that was given,
+        and InvalidRequest for one that counts on a bucket which the account does not have.
         """
+        if self._copying is not None:
+            await self._copying.check(asked.namespace, asked.storage)
         asked = _marked(asked)
+        return await self._copied(asked, await self._answered(asked))
+
+    async def _answered(self, asked: TakeRequest) -> Shot:
         origin = self._origin(asked)
         if not asked.wishes.enabled:
             if asked.only_if_cached:
@@ -240,7 +253,15 @@ class Shots:
         deadline = Deadline.after(capture.budget_ms)
         patient = replace(asked, capture=capture, deadline=deadline, urgency=Urgency.BACKGROUND)
         arrived = await self._store.head(origin.namespace)
-        return (await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen.birth)).stored
+        shot = await self._filled(patient, origin, arrived, _Ask(Forward.EXPIRED), seen.birth)
+        return (await self._copied(patient, shot)).stored
+
+    async def _copied(self, asked: TakeRequest, shot: Shot) -> Shot:
+        """Have the picture copied to the account's bucket, if it has one, and say where to."""
+        if self._copying is None or not shot.addressed:
+            return shot
+        hit = shot.served is Served.HIT
+        return replace(shot, copied_to=await self._copying.accept(asked.storage, shot.opened.entry, hit=hit))
 
     async def _filled(
         self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask, seen: Birth | None = None
@@ -388,7 +409,7 @@ def _digest(asked: TakeRequest, origin: Origin) -> str:
     """Return what stands for all of a request that must be the same for two of them to be one."""
     # What the page is asked for with, secrets too, is in the content's id alone, which nobody can guess.
     wishes = {**asdict(asked.wishes), "tags": sorted(asked.wishes.tags)}
-    rest = (asked.capture.fail_on.rules, asked.capture.budget_ms)
+    rest = (asked.capture.fail_on.rules, asked.capture.budget_ms, asdict(asked.storage))
     return hashlib.sha256(msgspec.json.encode((origin.content, wishes, rest))).hexdigest()
 
 

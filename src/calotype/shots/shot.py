@@ -8,6 +8,7 @@ from enum import StrEnum
 from calotype.cache.entry import Mode
 from calotype.cache.store import OpenEntry
 from calotype.capture.result import Phases
+from calotype.storage.copying import Place
 
 
 class Served(StrEnum):
@@ -53,6 +54,8 @@ class Shot:
     """How long the render waited for its turn; None for what was not rendered."""
     phases: Phases | None = None
     """Where the time of the render went; None for what was not rendered."""
+    copied_to: Place | None = None
+    """Where the account's own copy is, or soon will be, if there is to be one."""
 
     def credits(self, mode: Mode) -> int:
         """Return what it costs: one for a picture that was rendered for its caller with a live key."""

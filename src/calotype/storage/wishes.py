@@ -38,10 +38,15 @@ def parse_storage(group: Mapping[str, object]) -> tuple[StorageWishes, list[str]
     Raises InvalidRequest naming the field and what is allowed.
     """
     fields = Fields(group, "storage")
+    return read_storage(fields), fields.unknown()
+
+
+def read_storage(fields: Fields) -> StorageWishes:
+    """Return the wishes that the fields of the `storage` group spell. Raises InvalidRequest."""
+    enabled, acl = fields.boolean("enabled", default=True), fields.choice("acl", Acl.PRIVATE)
     path = fields.text("path")
-    wishes = StorageWishes(
-        enabled=None if fields.is_absent("enabled") else fields.boolean("enabled", default=True),
+    return StorageWishes(
+        enabled=None if fields.is_absent("enabled") else enabled,
         path=None if path is None else PathTemplate.parse(path, fields.path("path")),
-        acl=None if fields.is_absent("acl") else fields.choice("acl", Acl.PRIVATE),
+        acl=None if fields.is_absent("acl") else acl,
     )
-    return wishes, fields.unknown()

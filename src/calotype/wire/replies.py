@@ -82,6 +82,8 @@ class ShotReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     metadata: Metadata
     verdict: VerdictInfo
     usage: UsageInfo | None = None
+    storage_path: str | None = None
+    """Of the copy in the account's own bucket."""
 
 
 class ErrorInfo(msgspec.Struct, kw_only=True):
@@ -278,6 +280,8 @@ class FlatShot(msgspec.Struct, omit_defaults=True, kw_only=True):
     cache_key: str
     ttl: int
     cached: bool
+    storage_path: str | None = None
+    """Of the copy in the account's own bucket."""
 
 
 class Failure(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -356,6 +360,7 @@ class JobReply(msgspec.Struct, omit_defaults=True, kw_only=True):
     image: ImageInfo | None = None
     cache: CacheInfo | None = None
     metadata: Metadata | None = None
+    storage_path: str | None = None
     error: str | Failure | None = None
     code: str | None = None
     message: str | None = None

@@ -30,6 +30,7 @@ FLAT = {
     "headers": "network.headers", "cookies": "network.cookies", "bypass_csp": "network.bypass_csp",
     "cache_ttl": "cache.ttl", "cache_refresh": "cache.refresh", "cache_enabled": "cache.enabled",
     "cache_available": "cache.available", "cache_key": "cache.key",
+    "storage_enabled": "storage.enabled", "storage_path": "storage.path", "storage_acl": "storage.acl",
     "cache_swr": "cache.swr", "cache_sie": "cache.sie", "cache_tags": "cache.tags",
 }  # fmt: skip
 """Flat name -> path in the nested mapping; the names of both client families."""
@@ -54,7 +55,7 @@ BOOLEANS = {
     "viewport.mobile", "capture.freeze", "capture.deterministic", "capture.scroll", "browser.dark_mode",
     "browser.reduced_motion", "network.bypass_csp",
     "block.ads", "block.trackers", "block.cookie_banners", "block.chat_widgets",
-    "cache.refresh", "cache.enabled", "cache.available", "full_page",
+    "cache.refresh", "cache.enabled", "cache.available", "storage.enabled", "full_page",
     "pdf.landscape", "pdf.background", "pdf.print_background", "pdf.fit_one_page", "pdf.prefer_css_page_size",
 }  # fmt: skip
 LISTS = {"fail_on", "cache.tags", "block.requests", "block.resources", "page.hide", "page.remove"}

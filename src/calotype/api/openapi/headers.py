@@ -33,6 +33,7 @@ REPLY_HEADERS: dict[str, Schema] = {
     "X-Cache-Key": _text("The key by which it can be had, deleted and purged."),
     "X-Cache-URL": _text("Its URL for everybody, without a key, until it expires or is purged."),
     "X-Cache-Expires": _text("When it expires, UTC.", **_MOMENT),
+    "X-Storage-URL": _text("Where the copy in the account's own bucket is, or soon will be."),
     "X-Render-Time": _number("Milliseconds that the render took; only of a MISS."),
     "Server-Timing": _text("The same, the wait in the queue before it, and where the time went."),
     "Age": _number("Seconds since it was stored."),
@@ -48,8 +49,8 @@ REPLY_HEADERS: dict[str, Schema] = {
 OF_EVERY_REPLY = (REQUEST_ID, "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 OF_A_PICTURE = (
     "ETag", "Last-Modified", "Cache-Control", "Cache-Status", "X-Cache-Status", "X-Cache-Hit", "X-Cache-Key",
-    "X-Cache-URL", "X-Cache-Expires", "X-Render-Time", "Server-Timing", "Age", "Cache-Groups",
-    "Surrogate-Key", "Calotype-Verdict", "Calotype-Ignored",
+    "X-Cache-URL", "X-Cache-Expires", "X-Storage-URL", "X-Render-Time", "Server-Timing", "Age",
+    "Cache-Groups", "Surrogate-Key", "Calotype-Verdict", "Calotype-Ignored",
 )  # fmt: skip
 
 REQUEST_HEADERS: dict[str, Schema] = {

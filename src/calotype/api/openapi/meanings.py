@@ -113,4 +113,8 @@ MEANINGS = {
     "cache.swr": "Seconds after its time in which it may be served while a new one is made.",
     "cache.sie": "Seconds after its time in which it may be served when no new one can be had.",
     "cache.tags": "Names to purge it by, at most 32.",
+    "storage": "What is wished for about the copy in the account's bucket; none of it makes another picture.",
+    "storage.enabled": "Whether there is one; true once the account has a bucket.",
+    "storage.path": "Where it goes, as shots/{year}/{hash}.{ext}; the bucket's own unless given.",
+    "storage.acl": "Who may read it; the bucket's own unless given.",
 }

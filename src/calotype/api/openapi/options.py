@@ -16,13 +16,14 @@ from calotype.capture.devices import DEVICES
 from calotype.capture.presets import PRESETS
 from calotype.capture.survey import SAME_AS, Schema, Survey, as_tree, survey_capture
 from calotype.capture.target import MAX_URL_LENGTH
+from calotype.storage.wishes import read_storage
 
 _URL = {"maxLength": MAX_URL_LENGTH, "format": "uri"}
 _ROOT: dict[str, Schema] = {
     "preset": {"type": "string", "enum": list(PRESETS)},
     "response_type": {"type": "string", "enum": ["json", "binary"]},
 }
-"""Read before the parser sees the rest, as `cache` is and devices are."""
+"""Read before the parser sees the rest, as `cache` and `storage` are and devices are."""
 _DEEP = {
     "browser.geolocation.": "geolocation_",
     "capture.clip.": "clip_",
@@ -60,9 +61,13 @@ _AUTH_BEARER: Schema = {"type": "string", "description": "The flat spelling of n
 @cache
 def capture_fields() -> dict[str, Schema]:
     """Return the schema of every field of a capture request, by its path in the nested spelling."""
-    wishes = Survey({}, "cache")
+    wishes, storage = Survey({}, "cache"), Survey({}, "storage")
     read_wishes(wishes)
-    found: dict[str, Schema] = {**survey_capture(), **_ROOT, "cache": {"type": "object"}, **wishes.found}
+    read_storage(storage)
+    found: dict[str, Schema] = {
+        **survey_capture(), **_ROOT, "cache": {"type": "object"}, **wishes.found,
+        "storage": {"type": "object"}, **storage.found,
+    }  # fmt: skip
     found["viewport.device"] = {"type": "string", "enum": list(DEVICES)}
     for name in ("url", "html_base_url"):
         found[name] |= _URL
