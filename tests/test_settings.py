@@ -99,6 +99,7 @@ VALUES = {
     "public_url": ("https://shots.example.com/", lambda s: s.public_url == "https://shots.example.com"),
     "signed_recipes": ("a, D", lambda s: s.signed_recipes == {Recipe.A, Recipe.D}),
     "signing_secret": ("rs_secret_x", lambda s: s.signing_secret == "rs_secret_x"),
+    "storage_secret": ("x/y", lambda s: s.storage_secret == "x/y" and "x/y" not in repr(s)),
     "secret_key": (SECRET, lambda settings: settings.secret_key == SECRET),
     "cache_default": ("available", lambda settings: settings.cache.hits_when is HitsWhen.AVAILABLE),
     "cache_swr": ("60", lambda settings: settings.cache.windows.swr_s == 60),

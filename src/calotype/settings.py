@@ -76,6 +76,13 @@ SETTINGS = (
         secret=True,
     ),
     Setting(
+        "storage_secret",
+        "asked for",
+        "Secret access key that `calotype storage set` keeps, encrypted; the server does not look at it.",
+        str,
+        secret=True,
+    ),
+    Setting(
         "cache_default",
         "on",
         "`on`: an identical request is a hit. `available`: only with cache.available.",
@@ -124,7 +131,7 @@ SETTINGS = (
     Setting(
         "egress_allow",
         "empty",
-        "Comma-separated hosts, host:port or networks that captures and webhooks may reach although "
+        "Comma-separated hosts, host:port or networks that captures, webhooks and copies may reach although "
         "not public.",
         values_of.egress_rules,
     ),
@@ -219,6 +226,7 @@ class Settings:
     public_url: str | None
     secret_key: str | None = field(repr=False)
     signing_secret: str | None = field(repr=False)
+    storage_secret: str | None = field(repr=False)
     signed_recipes: frozenset[Recipe]
     hot_bytes: int
     accel_prefix: str
@@ -332,6 +340,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
     hits_when = get("cache_default", HitsWhen.ON)
     public_url, secret_key = values.get("public_url"), values.get("secret_key")
     signing_secret, recipes = values.get("signing_secret"), get("signed_recipes", DEFAULT_RECIPES)
+    storage_secret = values.get("storage_secret")
     return Settings(
         host=str(get("host", "127.0.0.1")),
         port=int(str(get("port", 8787))),
@@ -339,6 +348,7 @@ def _assemble(values: Mapping[str, object]) -> Settings:
         public_url=None if public_url is None else str(public_url),
         secret_key=None if secret_key is None else str(secret_key),
         signing_secret=None if signing_secret is None else str(signing_secret),
+        storage_secret=None if storage_secret is None else str(storage_secret),
         signed_recipes=recipes if isinstance(recipes, frozenset) else DEFAULT_RECIPES,
         hot_bytes=int(str(get("hot_bytes", DEFAULT_HOT_BYTES))),
         accel_prefix=str(get("accel_prefix", "")),

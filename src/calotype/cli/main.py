@@ -7,7 +7,7 @@ import sys
 import typer
 
 import calotype
-from calotype.cli import cache, doctor, keys, serve, sign, take, webhooks
+from calotype.cli import cache, doctor, keys, serve, sign, storage, take, webhooks
 from calotype.errors import CalotypeError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(storage.app, name="storage")
 
 
 @app.command("version")

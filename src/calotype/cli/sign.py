@@ -12,10 +12,7 @@ from calotype.access.signed_url import MAX_LIFE, PATH, sign
 from calotype.api.base_url import BaseUrl
 from calotype.api.dialects.inbound import from_query
 from calotype.bootstrap import open_remembering
-from calotype.cache.policy import parse_wishes
 from calotype.capture.errors import InvalidRequest
-from calotype.capture.fields import Fields
-from calotype.capture.parse import parse_capture
 from calotype.cli.capture_options import (
     DarkModeOption,
     DelayOption,
@@ -40,6 +37,7 @@ from calotype.cli.common import ConfigOption, DataOption, run, settings_of
 from calotype.clock import utc_now
 from calotype.errors import ConfigurationError
 from calotype.settings import Settings
+from calotype.shots.asked import parse_asked
 
 _SPAN = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -109,10 +107,7 @@ def sign_url(
 
 def _check(pairs: list[tuple[str, str]]) -> None:
     # What is wrong with it is better told here than by a picture that does not come.
-    options = from_query(pairs)
-    _, unknown = parse_wishes(Fields(options).group("cache"))
-    options.pop("cache", None)
-    unknown += parse_capture(options).unknown
+    unknown = parse_asked(from_query(pairs)).unknown
     if unknown:
         raise InvalidRequest(unknown[0], "is not known", "see docs/capturing.md for all options")
 
