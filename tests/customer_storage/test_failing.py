@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
-from calotype.storage.copier import PAUSES
+from calotype.storage.copier import _AT_ONCE, PAUSES
 from calotype.storage.ports import CopyState
 from tests.customer_storage.conftest import PAGE
 from tests.egress.support import Server, never
+from tests.support.builders import TRIAL
 from tests.support.service import a_bench
 from tests.support.weed import READER, WRITER
 
@@ -131,5 +133,25 @@ async def test_a_bucket_that_hangs_holds_up_no_capture(full_depot):
         assert (await full_depot.post(f"https://example.com/{number}")).status_code == 200
 
     assert len(await full_depot.copies(CopyState.WAITING)) == count
+
+
+async def test_nor_does_it_hold_up_the_copies_of_others(full_depot):
+    bench = full_depot.bench
+    full_depot.gate.hold(f"/{full_depot.bucket}/")
+    for number in range(_AT_ONCE + 8):
+        await full_depot.post(f"https://example.com/{number}")
+    await full_depot.set(namespace=TRIAL, name=f"{full_depot.bucket}-other")
+    headers = await bench.another_key(mode="test")
+    reply = await bench.client.post("/v1/screenshot", json={"url": PAGE}, headers=headers)
+
+    assert list((await full_depot.settle(TRIAL)).values()) == [CopyState.COPIED]
+    path = reply.headers["x-storage-url"].rpartition("/")[2]
+    assert full_depot.weed.get(f"{full_depot.bucket}-other", path).content == reply.content
+    assert len(await full_depot.copies(CopyState.WAITING)) == _AT_ONCE + 8
+
     full_depot.gate.release()
-    assert set((await full_depot.settle()).values()) == {CopyState.COPIED}
+    # Those that were sent away come back by the clock.
+    while await full_depot.copies(CopyState.WAITING):
+        await full_depot.pass_time(1)
+        await asyncio.sleep(0.01)
+    assert {copy.state for copy in await full_depot.copies()} == {CopyState.COPIED}

@@ -102,6 +102,7 @@ class Gate:
         """What of each request came in the first piece."""
         self.port = 0
         self._held: asyncio.Event | None = None
+        self._whom = ""
 
     @property
     def url(self) -> str:
@@ -113,9 +114,9 @@ class Gate:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>" if code else ""
         self.answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
-    def hold(self) -> None:
-        """Let those who come from now on wait, until release()."""
-        self._held = asyncio.Event()
+    def hold(self, whom: str = "") -> None:
+        """Let those who come from now on, and whose request has whom in it, wait until release()."""
+        self._held, self._whom = asyncio.Event(), whom
 
     def release(self) -> None:
         """Let everybody go on."""
@@ -133,7 +134,7 @@ class Gate:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             first = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(first.decode("latin-1"))
-            if self._held is not None:
+            if self._held is not None and self._whom in self.heads[-1]:
                 await self._held.wait()
             if self.answer is not None:
                 writer.write(self.answer)

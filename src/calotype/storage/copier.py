@@ -8,12 +8,17 @@ from datetime import timedelta
 from calotype.cache.freshness import Miss
 from calotype.cache.store import CacheStore, OpenEntry
 from calotype.clock import Clock
-from calotype.jobs.engine import Kind
+from calotype.jobs.engine import Kind, Later
+from calotype.jobs.lanes import Lanes
+from calotype.storage.bucket import Bucket
 from calotype.storage.buckets import Buckets
+from calotype.storage.errors import BucketFault
 from calotype.storage.ports import COPY, Copies, CopyState, NewCopy, Objects
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """They wait for others, but each holds a picture meanwhile."""
+_AT_ONCE_EACH = 4
+"""Of one bucket: one that hangs takes no more places than these."""
 _LIMIT_S = 180.0
 """Calls have bounds of their own; the rest is for a disk and an index that are slow."""
 PAUSES = tuple(timedelta(minutes=m) for m in (0.2, 1, 5, 15, 60, 60, 120, 240, 480, 480))
@@ -31,6 +36,7 @@ class Copier:
     ) -> None:
         self._store, self._buckets, self._copies = store, buckets, copies
         self._objects, self._clock = objects, clock
+        self._lanes = Lanes(_AT_ONCE_EACH)
 
     @property
     def kind(self) -> Kind:
@@ -38,7 +44,7 @@ class Copier:
         return Kind(name=COPY, run=self.copy, at_once=_AT_ONCE, limit_s=_LIMIT_S, pauses=PAUSES)
 
     async def copy(self, copy_id: str) -> None:
-        """Try once. Raises what hindered it, to be tried again."""
+        """Try once. Raises what hindered it, to be tried again, or Later when it is not its turn."""
         copy = await self._copies.find(copy_id)
         if copy is None or copy.state in (CopyState.COPIED, CopyState.DROPPED):
             return
@@ -47,14 +53,28 @@ class Copier:
         if bucket is None:
             await self._drop(new, _NO_BUCKET)
             return
-        opened = await self._opened(new)
+        fault = None
+        with self._lanes.lane(bucket.url_of("")) as wait_s:
+            if wait_s:
+                raise Later(timedelta(seconds=wait_s))
+            opened = await self._opened(new)
+            if opened is not None:
+                fault = await self._put(bucket, new, opened.data)
         if opened is None:
             await self._drop(new, _NO_PICTURE)
-            return
+        elif fault is not None:
+            raise fault
+        else:
+            await self._copies.end(new.id, CopyState.COPIED, self._clock())
+
+    async def _put(self, bucket: Bucket, new: NewCopy, data: bytes) -> BucketFault | None:
+        """Write the copy; what went wrong is returned, since it too tells how long a turn takes."""
         credentials = self._buckets.credentials_of(bucket)
-        media_type = new.format.media_type
-        await self._objects.put(bucket, credentials, new.path, opened.data, media_type, new.acl)
-        await self._copies.end(new.id, CopyState.COPIED, self._clock())
+        try:
+            await self._objects.put(bucket, credentials, new.path, data, new.format.media_type, new.acl)
+        except BucketFault as exc:
+            return exc
+        return None
 
     async def _opened(self, new: NewCopy) -> OpenEntry | None:
         """Return the picture; None once it was purged, softly too, or is not the one under its key."""

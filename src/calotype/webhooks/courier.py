@@ -10,10 +10,10 @@ from datetime import timedelta
 from calotype.access.secretbox import SecretBox
 from calotype.clock import Clock
 from calotype.jobs.engine import Kind, Later
+from calotype.jobs.lanes import Lanes
 from calotype.webhooks.delivery import TIMEOUT_S, Outcome, Sender
 from calotype.webhooks.endpoints import Endpoints
 from calotype.webhooks.event import Form
-from calotype.webhooks.lanes import Lanes
 from calotype.webhooks.ports import DELIVER, Deliveries, Delivery, DeliveryState
 from calotype.webhooks.schedule import next_try
 from calotype.webhooks.target import Target

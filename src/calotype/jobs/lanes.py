@@ -1,4 +1,4 @@
-"""Lanes: a receiver that is slow takes up its own lane, and not the way of all the others."""
+"""Lanes: a receiver or a bucket that is slow takes up its own lane, and not the way of all the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _REMEMBERED = 1000
-"""Lanes of which it is known how long a delivery takes in them."""
+"""Lanes of which it is known how long a turn takes in them."""
 _NEWEST_COUNTS = 0.3
 
 
@@ -17,7 +17,7 @@ _NEWEST_COUNTS = 0.3
 class _Lane:
     busy: int = 0
     takes_s: float = 0.1
-    """How long a delivery took of late."""
+    """How long a turn took of late."""
     free_at: float = 0.0
     """When, at that rate, all who were sent away so far have had their turn."""
 
@@ -34,7 +34,7 @@ class Lanes:
     def lane(self, name: str) -> Iterator[float]:
         """Yield 0 to who may go, and hold a place meanwhile; else yield the seconds after which to come back.
 
-        Whoever raises within has delivered nothing, and says nothing of how long that takes.
+        Whoever raises within has done nothing, and says nothing of how long that takes.
         """
         lane = self._lanes.setdefault(name, _Lane())
         self._lanes.move_to_end(name)

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from calotype.webhooks.lanes import _REMEMBERED, Lanes
+from calotype.jobs.lanes import _REMEMBERED, Lanes
 
 WIDTH = 8
 
