@@ -119,7 +119,7 @@ async def test_who_stalls_or_answers_late_is_tried_again(tmp_path, clock):
         await post.set(receiver)
         await post.tell()
         await post.settles()
-        assert (await post.one()).fault == "no answer within 0.2 s"
+        assert (await post.one()).fault == "the host could not be reached: it did not answer within 0.2 s"
         clock.advance(seconds=10)
         await post.settles()
         assert await post.is_over()

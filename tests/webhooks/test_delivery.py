@@ -124,7 +124,7 @@ async def test_an_answer_that_never_comes_is_waited_for_no_longer_than_allowed()
     async with a_receiver(stall) as receiver:
         outcome = await attempt(receiver, timeout_s=0.2)
 
-    assert outcome == Outcome(fault="no answer within 0.2 s")
+    assert outcome == Outcome(fault="the host could not be reached: it did not answer within 0.2 s")
 
 
 async def test_an_answer_that_comes_too_late_does_not_count():
@@ -206,15 +206,15 @@ async def test_interim_answers_are_passed_over_but_not_for_ever():
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", "the connection was closed before an answer came"),
-        (b"HTTP/1.1 200", "the connection was closed before an answer came"),
-        (b"220 mail.test ESMTP\r\n\r\n", "what was answered is not HTTP/1.1"),
-        (b"HTTP/1.1 200 OK\r\nX: " + 40_000 * b"x" + b"\r\n\r\n", "what was answered is not HTTP/1.1"),
+        (b"", "it closed the connection before it had answered"),
+        (b"HTTP/1.1 200", "it closed the connection before it had answered"),
+        (b"220 mail.test ESMTP\r\n\r\n", "what it answered is not HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\nX: " + 40_000 * b"x" + b"\r\n\r\n", "what it answered is not HTTP/1.1"),
     ],
 )
 async def test_what_is_no_answer_is_told_as_what_it_is(answer, fault):
     async with a_receiver(answer) as receiver:
-        assert await attempt(receiver) == Outcome(fault=fault)
+        assert await attempt(receiver) == Outcome(fault=f"the host could not be reached: {fault}")
 
 
 async def test_nobody_who_listens_is_told():
@@ -310,10 +310,10 @@ def certificate(tmp_path_factory):
 
 
 def test_an_ipv6_address_is_connected_to_without_its_brackets():
-    address = Target(url="https://[2001:db8::1]:8443/hook").address
+    host = Target(url="https://[2001:db8::1]:8443/hook").address.host
 
-    assert (address.tls, address.host, address.port) == (True, "2001:db8::1", 8443)
-    assert address.authority == "[2001:db8::1]:8443"
+    assert (host.tls, host.name, host.port) == (True, "2001:db8::1", 8443)
+    assert host.authority == "[2001:db8::1]:8443"
 
 
 class TestTls:
@@ -335,7 +335,7 @@ class TestTls:
     async def test_one_for_whom_nobody_vouches_is_told_nothing(self, served):
         async with a_receiver(tls=served) as receiver:
             outcome = await attempt(receiver)
-            assert outcome.fault.startswith("the host's certificate is not good: ")
+            assert outcome.fault.startswith("the host could not be reached: its certificate is not good: ")
             assert receiver.received == []
 
     async def test_nor_is_one_whose_certificate_is_of_another(self, served, certificate):
@@ -343,7 +343,7 @@ class TestTls:
         async with a_receiver(tls=served) as receiver:
             url = f"https://other.test:{receiver.port}/"
             outcome = await attempt(receiver, url=url, tls=trusting, resolve=ListedAddresses(["127.0.0.1"]))
-            assert outcome.fault.startswith("the host's certificate is not good: ")
+            assert outcome.fault.startswith("the host could not be reached: its certificate is not good: ")
             assert receiver.received == []
 
     async def test_one_that_speaks_no_tls_is_told_nothing(self):

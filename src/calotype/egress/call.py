@@ -8,15 +8,19 @@ import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import ada_url
 import h11
 
 import calotype
 from calotype.egress.connect import Connector
 from calotype.egress.errors import Unreachable
 
+_DEFAULT_PORTS = {"http:": 80, "https:": 443}
 _MAX_HEAD_BYTES = 16 * 1024
 _MAX_BODY_BYTES = 64 * 1024
 """What is read of an answer; who asks wants to know how it went, and no more."""
+_BODY_S = 1.0
+"""How long the body is waited for once the head has come: that counts, and its sender is only heard out."""
 _MOST_INTERIM = 8
 """Answers such as 103 before the one that counts."""
 _CHUNK = 16 * 1024
@@ -32,6 +36,16 @@ class Host:
     tls: bool
     authority: str
     """Name and port as the Host field has them."""
+
+
+def host_of_url(url: ada_url.URL) -> Host:
+    """Return whom an http or https URL names."""
+    return Host(
+        name=url.hostname.strip("[]"),
+        port=int(url.port) if url.port else _DEFAULT_PORTS[url.protocol],
+        tls=url.protocol == "https:",
+        authority=url.host,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +66,8 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     """As much of it as is read."""
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
+    """Of its head, names in lower case."""
 
 
 class Caller:
@@ -62,14 +78,20 @@ class Caller:
         self._connector, self._own_tls = connector, tls
 
     async def call(self, host: Host, call: Call, timeout_s: float) -> Answer:
-        """Return what host answers to call. Raises Refused, or Unreachable with the reason."""
+        """Return what host answers to call, the head of it within timeout_s.
+
+        Raises Refused, or Unreachable with the reason.
+        """
         writer = None
+        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await self._connector.connect(host.name, host.port)
                 if host.tls:
                     await writer.start_tls(self._tls, server_hostname=host.name)
-                return await _exchange(reader, writer, host, call)
+                head = await _ask(http, reader, writer, host, call)
+            fields = tuple((name.decode(), value.decode("latin-1")) for name, value in head.headers)
+            return Answer(head.status_code, await _body(http, reader), fields)
         except (OSError, h11.RemoteProtocolError) as exc:  # TimeoutError is an OSError
             raise Unreachable(host.name, host.port, _in_words(exc, timeout_s)) from exc
         finally:
@@ -83,10 +105,14 @@ class Caller:
         return self._own_tls or ssl.create_default_context()
 
 
-async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: Host, call: Call
-) -> Answer:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+async def _ask(
+    http: h11.Connection,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    host: Host,
+    call: Call,
+) -> h11.Response:
+    """Send the request, and return the head of the answer."""
     own = [
         ("Host", host.authority),
         ("User-Agent", f"calotype/{calotype.__version__}"),
@@ -100,19 +126,18 @@ async def _exchange(
     # Who refuses a large body may answer, and hang up, before all of it is sent.
     sending = asyncio.create_task(writer.drain())
     try:
-        status = await _status(http, reader)
-        return Answer(status, await _body(http, reader))
+        return await _head(http, reader)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _status(http: h11.Connection, reader: asyncio.StreamReader) -> int:
+async def _head(http: h11.Connection, reader: asyncio.StreamReader) -> h11.Response:
     interim = 0
     while True:
         event = await _next(http, reader)
         if isinstance(event, h11.Response):
-            return event.status_code
+            return event
         if not isinstance(event, h11.InformationalResponse) or interim == _MOST_INTERIM:
             raise h11.RemoteProtocolError("nothing but interim answers")
         interim += 1
@@ -121,9 +146,10 @@ async def _status(http: h11.Connection, reader: asyncio.StreamReader) -> int:
 async def _body(http: h11.Connection, reader: asyncio.StreamReader) -> bytes:
     """Return what comes of the body; one that is cut short says no less of how it went."""
     body = b""
-    with contextlib.suppress(ConnectionError, h11.RemoteProtocolError):
-        while len(body) < _MAX_BODY_BYTES and isinstance(event := await _next(http, reader), h11.Data):
-            body += event.data
+    with contextlib.suppress(OSError, h11.RemoteProtocolError):  # TimeoutError is an OSError
+        async with asyncio.timeout(_BODY_S):
+            while len(body) < _MAX_BODY_BYTES and isinstance(event := await _next(http, reader), h11.Data):
+                body += event.data
     return body[:_MAX_BODY_BYTES]
 
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import ada_url
 
 from calotype.clock import Clock
-from calotype.egress.call import Answer, Call, Caller, Host
+from calotype.egress.call import Answer, Call, Caller, host_of_url
 from calotype.egress.connect import Connector
 from calotype.egress.errors import Refused, Unreachable
 from calotype.s3.signature import Signer, encoded
@@ -19,7 +19,6 @@ from calotype.storage.errors import BucketFault, EndpointForbidden
 
 _TIMEOUT_S = 60.0
 """For all of it; ten megabytes at less than two a second."""
-_DEFAULT_PORTS = {"http:": 80, "https:": 443}
 _CODE = re.compile(rb"<Code>([A-Za-z.]{1,60})</Code>")
 
 
@@ -32,7 +31,7 @@ class S3Objects:
 
     async def check(self, bucket: Bucket) -> None:
         """See Objects."""
-        host = _host(bucket)
+        host = host_of_url(ada_url.URL(bucket.endpoint))
         try:
             await self._connector.check(host.name, host.port)
         except Refused as exc:
@@ -61,7 +60,7 @@ class S3Objects:
         fields: Mapping[str, str],
         data: bytes,
     ) -> None:
-        host = _host(bucket)
+        host = host_of_url(ada_url.URL(bucket.endpoint))
         target = ada_url.URL(bucket.endpoint).pathname.rstrip("/") + encoded(f"/{bucket.name}/{path}")
         signer = Signer(
             access_key_id=credentials.access_key_id, secret=credentials.secret, region=bucket.region
@@ -79,16 +78,6 @@ class S3Objects:
             raise BucketFault(f"could not be reached: {exc.reason}") from exc
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             raise BucketFault(f"answered {_in_words(answer)}")
-
-
-def _host(bucket: Bucket) -> Host:
-    url = ada_url.URL(bucket.endpoint)
-    return Host(
-        name=url.hostname.strip("[]"),
-        port=int(url.port) if url.port else _DEFAULT_PORTS[url.protocol],
-        tls=url.protocol == "https:",
-        authority=url.host,
-    )
 
 
 def _in_words(answer: Answer) -> str:

@@ -70,7 +70,7 @@ class Courier:
             await self._attempt(delivery, target)
 
     async def _attempt(self, delivery: Delivery, target: Target) -> None:
-        account, receiver = str(delivery.namespace.account), target.address.authority
+        account, receiver = str(delivery.namespace.account), target.address.host.authority
         with self._accounts.lane(account) as account_s, self._receivers.lane(receiver) as receiver_s:
             if account_s or receiver_s:
                 raise Later(timedelta(seconds=max(account_s, receiver_s)))

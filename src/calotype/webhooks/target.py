@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import ada_url
 import msgspec
 
-_DEFAULT_PORTS = {"http:": 80, "https:": 443}
+from calotype.egress.call import Host, host_of_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +36,7 @@ class Target:
         """Where to connect to, and what to ask for there."""
         url = ada_url.URL(self.url)
         return Address(
-            tls=url.protocol == "https:",
-            host=url.hostname.strip("[]"),
-            port=int(url.port) if url.port else _DEFAULT_PORTS[url.protocol],
-            authority=url.host,
+            host=host_of_url(url),
             path=url.pathname + url.search,
             authorization=_basic(url.username, url.password),
         )
@@ -49,12 +46,8 @@ class Target:
 class Address:
     """A target's URL, taken apart."""
 
-    tls: bool
-    host: str
-    """Without the brackets of an IPv6 address."""
-    port: int
-    authority: str
-    """Host and port as the Host field has them; this much of it may be shown."""
+    host: Host
+    """Its authority may be shown."""
     path: str = field(repr=False)
     authorization: str | None = field(repr=False)
 
