@@ -20,6 +20,7 @@ SHOWS_NOTHING = {
     "cache",
     "fail_on",
     "response_type",
+    "storage",
     "capture.mode",
     "network.bypass_csp",
 }

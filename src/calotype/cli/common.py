@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -91,3 +92,16 @@ async def namespace_of(keys: KeyStore, account: str, mode: KeyMode) -> Namespace
         message = f"there is no account called {account!r} here; 'calotype keys list' shows those there are"
         raise ConfigurationError(message)
     return Namespace(number, Mode(mode.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What a command about one account's things is told of where they are."""
+
+    settings: Settings
+    account: str
+    mode: KeyMode
+
+    async def namespace(self, keys: KeyStore) -> Namespace:
+        """See namespace_of."""
+        return await namespace_of(keys, self.account, self.mode)

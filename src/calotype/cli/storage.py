@@ -5,14 +5,12 @@ from __future__ import annotations
 import getpass
 import secrets
 import sys
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from calotype.bootstrap import Remembering, open_objects, open_remembering
-from calotype.cache.entry import Namespace
 from calotype.cli.common import (
     DEFAULT_ACCOUNT,
     AccountOption,
@@ -20,7 +18,7 @@ from calotype.cli.common import (
     DataOption,
     KeyMode,
     ModeOption,
-    namespace_of,
+    Whose,
     run,
     settings_of_existing,
     show,
@@ -49,18 +47,6 @@ app = typer.Typer(
 _LISTED = 100
 _TOLD_OF_KEY = 4
 """Characters of the access key that are shown, so that one can tell which of several it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Whose:
-    """What every command is told of where it works."""
-
-    settings: Settings
-    account: str
-    mode: KeyMode
-
-    async def namespace(self, remembering: Remembering) -> Namespace:
-        return await namespace_of(remembering.keys, self.account, self.mode)
 
 
 @app.command("set")
@@ -94,7 +80,7 @@ def set_bucket(
     config: ConfigOption = None,
 ) -> None:
     """Set the account's bucket; from now on each of its pictures is copied there."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
     name, region = check_name(bucket), check_region(region)
     address, template = check_endpoint(endpoint, region), PathTemplate.parse(path, "--path")
     key = check_key(access_key_id, "--access-key-id")
@@ -103,7 +89,7 @@ def set_bucket(
     async def change() -> None:
         async with open_remembering(whose.settings) as remembering:
             made = remembering.buckets.made(
-                await whose.namespace(remembering),
+                await whose.namespace(remembering.keys),
                 credentials,
                 endpoint=address,
                 name=name,
@@ -127,7 +113,7 @@ def show_bucket(
     config: ConfigOption = None,
 ) -> None:
     """Show what is set, but for the secret, and of the access key only its end."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def read() -> Table:
         async with open_remembering(whose.settings) as remembering:
@@ -155,7 +141,7 @@ def try_bucket(
     config: ConfigOption = None,
 ) -> None:
     """Write a small object to the bucket and delete it, and say what came of it; status 1 if it failed."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def attempt() -> None:
         async with open_remembering(whose.settings) as remembering:
@@ -184,7 +170,7 @@ def remove(
     config: ConfigOption = None,
 ) -> None:
     """Copy no more, and forget the credentials; what waits is dropped, what was copied stays where it is."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def change() -> None:
         async with open_remembering(whose.settings) as remembering:
@@ -204,12 +190,12 @@ def list_copies(
     config: ConfigOption = None,
 ) -> None:
     """List the account's copies, the latest first."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def read() -> Table:
         table = Table("id", "path", "acl", "of", "state", "accepted", "ended", "failures", "fault")
         async with open_remembering(whose.settings) as remembering:
-            namespace = await whose.namespace(remembering)
+            namespace = await whose.namespace(remembering.keys)
             state = CopyState.FAILED if failed else None
             for copy in await remembering.copies.latest(namespace, state, limit):
                 table.add_row(*_cells(copy))
@@ -232,11 +218,11 @@ def retry(
     """Have running servers try a copy again that was given up."""
     if (copy_id is None) != everything:
         raise ConfigurationError("give the ID of one copy, or --all")
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def change() -> int:
         async with open_remembering(whose.settings) as remembering:
-            begun = await remembering.copies.retry(await whose.namespace(remembering), copy_id)
+            begun = await remembering.copies.retry(await whose.namespace(remembering.keys), copy_id)
         if copy_id is not None and not begun:
             raise CopyNotFound(copy_id)
         return begun
@@ -254,8 +240,8 @@ def _secret(settings: Settings) -> str:
     return check_key(secret, "the secret access key")
 
 
-async def _bucket(remembering: Remembering, whose: _Whose) -> Bucket:
-    bucket = await remembering.buckets.find(await whose.namespace(remembering))
+async def _bucket(remembering: Remembering, whose: Whose) -> Bucket:
+    bucket = await remembering.buckets.find(await whose.namespace(remembering.keys))
     if bucket is None:
         message = "no bucket is set for this account and mode; 'calotype storage set' sets one"
         raise ConfigurationError(message)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from calotype.bootstrap import Remembering, open_remembering, open_sender
-from calotype.cache.entry import Namespace
 from calotype.capture.target import parse_page_url
 from calotype.cli.common import (
     DEFAULT_ACCOUNT,
@@ -20,14 +18,13 @@ from calotype.cli.common import (
     DataOption,
     KeyMode,
     ModeOption,
-    namespace_of,
+    Whose,
     run,
     settings_of_existing,
     show,
 )
 from calotype.clock import iso_seconds, utc_now
 from calotype.errors import ConfigurationError
-from calotype.settings import Settings
 from calotype.webhooks.endpoint import Endpoint
 from calotype.webhooks.errors import DeliveryNotFound
 from calotype.webhooks.event import Event, EventKind, Form, Pictured
@@ -37,18 +34,6 @@ app = typer.Typer(
     help="Tell somebody of an account's captures, and see what did not arrive.", no_args_is_help=True
 )
 _LISTED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Whose:
-    """What every command is told of where it works."""
-
-    settings: Settings
-    account: str
-    mode: KeyMode
-
-    async def namespace(self, remembering: Remembering) -> Namespace:
-        return await namespace_of(remembering.keys, self.account, self.mode)
 
 
 @app.command("set")
@@ -70,12 +55,12 @@ def set_endpoint(
     config: ConfigOption = None,
 ) -> None:
     """Set the account's endpoint; its signing secret goes to standard output when it is made, this once."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
     address = parse_page_url(url, "URL")
 
     async def change() -> str | None:
         async with open_remembering(whose.settings) as remembering:
-            namespace = await whose.namespace(remembering)
+            namespace = await whose.namespace(remembering.keys)
             with open_sender(whose.settings) as sender:
                 await sender.check(address, "URL")
             target, is_new = await remembering.endpoints.set(
@@ -98,7 +83,7 @@ def show_endpoint(
     config: ConfigOption = None,
 ) -> None:
     """Show what is set, but for the secret."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def read() -> Table:
         async with open_remembering(whose.settings) as remembering:
@@ -123,12 +108,12 @@ def remove(
     config: ConfigOption = None,
 ) -> None:
     """Tell the account no more; what waits for its endpoint is given up, and can be replayed to another."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def change() -> None:
         async with open_remembering(whose.settings) as remembering:
             await _endpoint(remembering, whose)
-            await remembering.endpoints.remove(await whose.namespace(remembering))
+            await remembering.endpoints.remove(await whose.namespace(remembering.keys))
 
     run(change())
     typer.echo("removed", err=True)
@@ -142,7 +127,7 @@ def send_test(
     config: ConfigOption = None,
 ) -> None:
     """Send one signed event to the account's endpoint now, and say what came of it; status 1 if it failed."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def send() -> str:
         async with open_remembering(whose.settings) as remembering:
@@ -169,12 +154,12 @@ def list_deliveries(
     config: ConfigOption = None,
 ) -> None:
     """List the account's deliveries, the latest first."""
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def read() -> Table:
         table = Table("id", "event", "of", "to", "state", "accepted", "tries", "last try", "answer", "fault")
         async with open_remembering(whose.settings) as remembering:
-            namespace = await whose.namespace(remembering)
+            namespace = await whose.namespace(remembering.keys)
             state = DeliveryState.FAILED if failed else None
             for delivery in await remembering.deliveries.latest(namespace, state, limit):
                 table.add_row(*_cells(delivery))
@@ -197,11 +182,11 @@ def replay(
     """Have running servers try a delivery again that was given up, for another day."""
     if (delivery_id is None) != everything:
         raise ConfigurationError("give the ID of one delivery, or --all")
-    whose = _Whose(settings_of_existing(config, data), account, mode)
+    whose = Whose(settings_of_existing(config, data), account, mode)
 
     async def change() -> int:
         async with open_remembering(whose.settings) as remembering:
-            namespace = await whose.namespace(remembering)
+            namespace = await whose.namespace(remembering.keys)
             if delivery_id is None:
                 return await remembering.deliveries.replay_all(namespace, utc_now())
             known = await remembering.deliveries.find(delivery_id)
@@ -214,8 +199,8 @@ def replay(
     typer.echo(f"{run(change())} to be tried again", err=True)
 
 
-async def _endpoint(remembering: Remembering, whose: _Whose) -> Endpoint:
-    endpoint = await remembering.endpoints.find(await whose.namespace(remembering))
+async def _endpoint(remembering: Remembering, whose: Whose) -> Endpoint:
+    endpoint = await remembering.endpoints.find(await whose.namespace(remembering.keys))
     if endpoint is None:
         message = "no endpoint is set for this account and mode; 'calotype webhooks set URL' sets one"
         raise ConfigurationError(message)
