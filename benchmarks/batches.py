@@ -22,7 +22,7 @@ from calotype.cache.policy import CacheWishes
 from calotype.capture.parse import parse_capture
 from calotype.clock import Deadline
 from calotype.settings import load_settings
-from calotype.shots.service import TakeRequest
+from calotype.shots.request import TakeRequest
 from provision.manuals import find_pages
 
 _BATCH: Final = 100

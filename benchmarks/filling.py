@@ -23,7 +23,7 @@ from calotype.capture.result import Capture
 from calotype.capture.verdict import Verdict
 from calotype.clock import Deadline
 from calotype.settings import load_settings
-from calotype.shots.service import TakeRequest
+from calotype.shots.request import TakeRequest
 
 _AT_ONCE = 16
 

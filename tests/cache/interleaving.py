@@ -41,8 +41,9 @@ from calotype.capture.request import CaptureRequest
 from calotype.capture.result import Capture
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
+from calotype.shots.request import TakeRequest
 from calotype.shots.revalidator import Revalidator
-from calotype.shots.service import Shots, TakeRequest, failed
+from calotype.shots.service import Shots, failed
 from calotype.shots.shot import Served, Shot
 from calotype.sql.rows import ns_number
 from calotype.sql.settings import SqliteSettings

@@ -42,8 +42,9 @@ from calotype.capture.output import ImageFormat
 from calotype.capture.parse import ParsedCapture
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
+from calotype.shots.request import TakeRequest
 from calotype.shots.revalidator import Revalidator
-from calotype.shots.service import Shots, TakeRequest, failed
+from calotype.shots.service import Shots, failed
 from calotype.shots.shot import Served, Shot
 from calotype.sql.sqlite import purges
 from calotype.sql.sqlite import room as sqlite_room

@@ -23,8 +23,9 @@ from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
+from calotype.shots.request import TakeRequest
 from calotype.shots.revalidator import Revalidator
-from calotype.shots.service import Shots, TakeRequest, failed
+from calotype.shots.service import Shots, failed
 from calotype.shots.shot import Shot
 from tests.support.adapters import Adapters, sqlite_adapters
 from tests.support.builders import HERE, a_request

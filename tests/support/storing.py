@@ -19,7 +19,7 @@ from calotype.capture.parse import ParsedCapture
 from calotype.capture.verdict import FailOn
 from calotype.clock import Deadline
 from calotype.settings import load_settings
-from calotype.shots.service import TakeRequest
+from calotype.shots.request import TakeRequest
 from calotype.shots.shot import Shot
 from tests.support.builders import HERE, a_request
 from tests.support.renderer import CannedRenderer

@@ -49,7 +49,8 @@ from calotype.capture.negative import PageUrl
 from calotype.capture.target import host_of
 from calotype.clock import Clock, Deadline, iso_seconds
 from calotype.shots.asked import parse_asked
-from calotype.shots.service import Shots, TakeRequest
+from calotype.shots.request import TakeRequest
+from calotype.shots.service import Shots
 from calotype.shots.shot import Served, Shot
 from calotype.wire.replies import CacheInfo, ImageInfo, JobReply, Metadata, ShotReply, UsageInfo
 

@@ -8,7 +8,7 @@ from calotype.capture.errors import CaptureError
 from calotype.capture.negative import PageUrl
 from calotype.capture.target import source_url
 from calotype.clock import Clock
-from calotype.shots.service import TakeRequest
+from calotype.shots.request import TakeRequest
 from calotype.shots.shot import Served, Shot
 from calotype.webhooks.event import Event, EventKind, NotPictured, Pictured
 from calotype.webhooks.teller import Teller

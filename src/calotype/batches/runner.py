@@ -27,7 +27,8 @@ from calotype.clock import Clock, Deadline
 from calotype.errors import CalotypeError
 from calotype.jobs.engine import Kind
 from calotype.shots.asked import parse_asked
-from calotype.shots.service import Allowance, Shots, TakeRequest
+from calotype.shots.request import Allowance, TakeRequest
+from calotype.shots.service import Shots
 from calotype.shots.shot import Shot
 
 MAX_TRIES = 5

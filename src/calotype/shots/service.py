@@ -3,90 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from typing import Protocol, assert_never
-
-import msgspec
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 from calotype.cache.early import EarlyRefresh
-from calotype.cache.entry import Birth, CacheEntry, Mode, Namespace, Seq
+from calotype.cache.entry import Birth, CacheEntry, Seq
 from calotype.cache.errors import NotCached, StoreUnavailable
 from calotype.cache.failure import Failure, failure_of, verdict_failure
 from calotype.cache.fill import Fills
 from calotype.cache.freshness import Hit, Miss, Stale
 from calotype.cache.key import KeyMaker, negative_hash
-from calotype.cache.policy import NO_WINDOWS, CachePolicy, CacheWishes
+from calotype.cache.policy import NO_WINDOWS, CachePolicy
 from calotype.cache.ports import Barred, Committed, Lease, LeaseLost, Stored, Superseded
 from calotype.cache.room import NoRoom, Refused, TooLarge
 from calotype.cache.store import CacheStore, OpenEntry, Origin
 from calotype.cache.url_key import NO_URL_KEY, url_key
-from calotype.capture.errand import Errand, Urgency
+from calotype.capture.errand import Urgency
 from calotype.capture.errors import CaptureError, TargetForbidden, TargetRefused
 from calotype.capture.negative import HtmlDocument, MarkdownDocument, PageUrl, Target
-from calotype.capture.parse import ParsedCapture
 from calotype.capture.renderer import Renderer
 from calotype.capture.result import Capture
 from calotype.capture.target import source_url
 from calotype.clock import Clock, Deadline
+from calotype.shots.request import TakeRequest, allowed, digest, marked
 from calotype.shots.revalidator import Revalidator
 from calotype.shots.shot import Forward, Served, Shot
 from calotype.storage.copying import Copying
-from calotype.storage.wishes import NO_WISHES, StorageWishes
 
 BROKE_A_RULE = "verdict"
 SOFT_PURGED = "soft-purged"
 ATTENTION_S = 10.0
 """How long after a capture that somebody waited for another is expected."""
 _log = logging.getLogger("calotype.shots")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeRequest:
-    """One caller's request: the picture, and its wishes about the cache."""
-
-    namespace: Namespace
-    capture: ParsedCapture
-    wishes: CacheWishes
-    deadline: Deadline
-    only_if_cached: bool = False
-    """A stored picture or none: the browser is not asked."""
-    urgency: Urgency = Urgency.INTERACTIVE
-    weight: int = 1
-    """That of the caller's key."""
-    allowance: Allowance | None = None
-    """What the caller may have the browser asked for; None is without limit."""
-    once: str | None = None
-    """The request's Idempotency-Key."""
-    since: datetime | None = None
-    """When the same request came first: what was captured from then on is its answer."""
-    storage: StorageWishes = NO_WISHES
-
-    @property
-    def errand(self) -> Errand:
-        """What the browser needs to know of the caller to be fair."""
-        return Errand(account=self.namespace.account, urgency=self.urgency, weight=self.weight)
-
-
-class Capturing(Protocol):
-    """A capture under way."""
-
-    def spend(self) -> None:
-        """Say that a picture was made for its caller."""
-        ...
-
-
-class Allowance(Protocol):
-    """What one caller may have the browser asked for."""
-
-    def capture(self, deadline: Deadline) -> AbstractAsyncContextManager[Capturing]:
-        """Hold what a capture that ends by deadline needs. Raises what the caller is to be told."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +84,7 @@ class Shots:
         """
         if self._copying is not None:
             await self._copying.check(asked.namespace, asked.storage)
-        asked = _marked(asked)
+        asked = marked(asked)
         return await self._copied(asked, await self._answered(asked))
 
     async def _answered(self, asked: TakeRequest) -> Shot:
@@ -141,7 +92,7 @@ class Shots:
         if not asked.wishes.enabled:
             if asked.only_if_cached:
                 raise NotCached
-            return await _allowed(asked, lambda: self._uncached(asked, origin, Forward.BYPASS, None))
+            return await allowed(asked, lambda: self._uncached(asked, origin, Forward.BYPASS, None))
         try:
             # The arrival comes first: a purge between it and the look-up must count as later than us.
             arrived = await self._store.head(asked.namespace)
@@ -154,7 +105,7 @@ class Shots:
                 case _Ask():
                     if asked.only_if_cached:
                         raise NotCached
-                    return await _allowed(asked, lambda: self._asked(asked, origin, arrived, found))
+                    return await allowed(asked, lambda: self._asked(asked, origin, arrived, found))
                 case unreachable:
                     assert_never(unreachable)
         except StoreUnavailable as exc:
@@ -162,13 +113,13 @@ class Shots:
                 raise
             _log.error("answering without the cache: %s", exc)
             why = exc.detail
-            return await _allowed(asked, lambda: self._uncached(asked, origin, Forward.MISS, why))
+            return await allowed(asked, lambda: self._uncached(asked, origin, Forward.MISS, why))
 
     async def _as_repeated(self, asked: TakeRequest, origin: Origin) -> TakeRequest:
         """Return asked, and since when it has been asked for. Raises IdempotencyMismatch."""
         if asked.once is None:
             return asked
-        since = await self._store.first_asked(asked.namespace, asked.once, _digest(asked, origin))
+        since = await self._store.first_asked(asked.namespace, asked.once, digest(asked, origin))
         return replace(asked, since=since)
 
     async def _asked(self, asked: TakeRequest, origin: Origin, arrived: Seq, ask: _Ask) -> Shot:
@@ -362,21 +313,6 @@ class Shots:
         return _fresh(opened, capture, why, detail, stored=False)
 
 
-async def _allowed(asked: TakeRequest, asking: Callable[[], Awaitable[Shot]]) -> Shot:
-    """Have the browser asked as far as the caller may; who has had a picture made pays for it.
-
-    Not who only waited for it, nor for one that failed. It stands around the fill and not in it: what
-    one caller may not have must not fail for those who wait with it.
-    """
-    if asked.allowance is None:
-        return await asking()
-    async with asked.allowance.capture(asked.deadline) as capturing:
-        shot = await asking()
-        if shot.served is Served.MISS:
-            capturing.spend()
-        return shot
-
-
 def _fresh(opened: OpenEntry, capture: Capture, why: Forward, detail: str | None, *, stored: bool) -> Shot:
     return Shot(
         opened=opened,
@@ -394,23 +330,6 @@ def failed(outcome: object) -> Failure | None:
     if not isinstance(outcome, Shot):
         return failure_of(outcome)
     return verdict_failure(outcome.opened.entry.verdict) if outcome.detail == BROKE_A_RULE else None
-
-
-def _marked(asked: TakeRequest) -> TakeRequest:
-    """Return asked with the mark that every picture of a test key bears."""
-    if asked.namespace.mode is not Mode.TEST:
-        return asked
-    request = asked.capture.request
-    marked = replace(request, output=replace(request.output, watermark=True))
-    return replace(asked, capture=replace(asked.capture, request=marked))
-
-
-def _digest(asked: TakeRequest, origin: Origin) -> str:
-    """Return what stands for all of a request that must be the same for two of them to be one."""
-    # What the page is asked for with, secrets too, is in the content's id alone, which nobody can guess.
-    wishes = {**asdict(asked.wishes), "tags": sorted(asked.wishes.tags)}
-    rest = (asked.capture.fail_on.rules, asked.capture.budget_ms, asdict(asked.storage))
-    return hashlib.sha256(msgspec.json.encode((origin.content, wishes, rest))).hexdigest()
 
 
 def _index_key(target: Target) -> str:
