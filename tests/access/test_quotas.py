@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
+import threading
 from datetime import timedelta
 
 import pytest
@@ -271,3 +273,47 @@ class TestCredits:
 
         assert here.usage(caller).used == 1
         assert there.usage(caller).used == block_of(100, MOST_CREDITS)
+
+
+@contextlib.asynccontextmanager
+async def nobody_writes(adapters):
+    """Hold the index's writer for as long as the block takes."""
+    go, busy = threading.Event(), threading.Event()
+
+    def hold(_connection):
+        busy.set()
+        go.wait(10)
+
+    holding = asyncio.create_task(adapters.meter._database.write(hold))
+    await asyncio.to_thread(busy.wait)
+    try:
+        yield
+    finally:
+        go.set()
+        await holding
+
+
+class TestWhoLeavesWhileTheIndexIsBusy:
+    async def leave(self, quotas, caller, adapters):
+        async with nobody_writes(adapters):
+            capturing = asyncio.create_task(made(quotas, caller, spend=False))
+            await asyncio.sleep(0)
+            capturing.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([capturing])
+
+    async def test_has_used_no_credits(self, adapters, clock):
+        quotas, caller = Quotas(adapters.meter, clock), a_caller(credits=100)
+        for _ in range(20):
+            await self.leave(quotas, caller, adapters)
+        assert quotas.usage(caller).used == 0
+        await made(quotas, caller)
+        await quotas.close()
+
+        assert adapters.meter.taken("key_one", Use.CREDITS, MONTH) == 1
+
+    async def test_has_taken_no_place(self, adapters, clock):
+        quotas, caller = Quotas(adapters.meter, clock), a_caller(concurrent=1)
+        await self.leave(quotas, caller, adapters)
+
+        await made(quotas, caller)

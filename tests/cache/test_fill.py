@@ -150,6 +150,16 @@ async def test_the_first_caller_hanging_up_does_not_fail_the_others(fills, work)
     assert (first.cancelled(), work.cancelled) == (True, 0)
 
 
+async def test_the_run_of_one_who_left_is_that_of_one_of_those_who_stayed(fills, work):
+    first, *others = [ask(fills, work) for _ in range(5)]
+    await work.began.acquire()
+    first.cancel()
+    await asyncio.wait([first])
+    work.finish()
+
+    assert sorted(collapsed for _, collapsed in await asyncio.gather(*others)) == [False, True, True, True]
+
+
 async def test_the_last_caller_to_leave_stops_the_run_and_gives_the_lease_back(fills, work, elsewhere):
     callers = [ask(fills, work) for _ in range(3)]
     await work.began.acquire()

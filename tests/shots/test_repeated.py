@@ -10,7 +10,7 @@ from calotype.cache.errors import IdempotencyMismatch
 from calotype.cache.globs import UrlGlob
 from calotype.cache.policy import CachePolicy, HitsWhen
 from calotype.cache.purge import PurgeFilter
-from calotype.capture.errors import NavigationFailed
+from calotype.capture.errors import NavigationFailed, PictureRefused
 from calotype.shots.shot import Served
 from tests.support.builders import HERE, THERE
 from tests.support.shots import a_studio
@@ -33,6 +33,18 @@ async def test_a_refresh_that_comes_again_is_answered_with_the_picture_that_it_m
 
     assert len(studio.renderer.renders) == 2
     assert (second.served, second.opened.data) == (Served.HIT, first.opened.data)
+
+
+async def test_it_is_not_answered_with_a_picture_that_breaks_its_own_rules(studio):
+    studio.renderer.facts = {"blank": True}
+    with pytest.raises(PictureRefused):
+        await again(studio, fail_on=("blank",))
+    studio.clock.advance(seconds=30)
+    await studio.take(PAGE)  # by somebody who is content with a blank page
+    studio.clock.advance(seconds=1)
+
+    with pytest.raises(PictureRefused):
+        await again(studio, fail_on=("blank",))
 
 
 async def test_without_the_name_and_under_another_it_is_done_again(studio):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 from calotype.access.keys import Caller
 from calotype.access.limits import (
@@ -22,15 +25,17 @@ from calotype.access.limits import (
     minute_of,
     month_of,
 )
-from calotype.access.ports import Meter, Use
+from calotype.access.ports import Leased, Meter, Use
 from calotype.clock import Clock, Deadline
 from calotype.errors import CalotypeError
+from calotype.settled import settled
 
 _PLACE_MARGIN = timedelta(seconds=5)
 """Beyond its deadline a capture is over, however it ended: its place is free though its process died."""
 _RETRY_CAPTURE_S = 1
 _NEVER = Window(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _log = logging.getLogger("calotype.access")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -144,7 +149,9 @@ class Quotas:
         now = self._clock()
         until = now + timedelta(seconds=deadline.remaining_s()) + _PLACE_MARGIN
         try:
-            place = await self._meter.enter(caller.key_id, limit, now, until)
+            place = await _unless_left(
+                self._meter.enter(caller.key_id, limit, now, until), self._leave_if_entered
+            )
         except CalotypeError as exc:
             _log.warning("a capture of %s is not counted: %s", caller.key_id, exc)
             yield
@@ -155,6 +162,10 @@ class Quotas:
         try:
             yield
         finally:
+            await self._leave(place)
+
+    async def _leave_if_entered(self, place: int | None) -> None:
+        if place is not None:
             await self._leave(place)
 
     async def _leave(self, place: int) -> None:
@@ -171,14 +182,13 @@ class Quotas:
             if what is Use.REQUESTS and tokens.left == 0:
                 return False  # for the rest of the minute, without asking again
             try:
-                lease = await self._meter.lease(
-                    caller.key_id, what, window.number, tokens.block, tokens.limit
-                )
+                leasing = self._meter.lease(caller.key_id, what, window.number, tokens.block, tokens.limit)
+                lease = await _unless_left(leasing, partial(_keep, tokens))
             except CalotypeError as exc:
                 _log.warning("what %s uses is counted here alone: %s", caller.key_id, exc)
                 tokens.trusted()
             else:
-                tokens.leased(lease.granted, lease.taken)
+                await _keep(tokens, lease)
             return tokens.take()
 
     def _this_minute(self) -> Window:
@@ -210,6 +220,25 @@ class Quotas:
             tokens = Tokens.of(NO_LIMIT if limit is None else limit, MOST_CREDITS)
             self._credits[caller.key_id] = tokens
         return tokens
+
+
+async def _unless_left(work: Coroutine[Any, Any, T], keep: Callable[[T], Awaitable[None]]) -> T:
+    """Return what work gives, which goes on if the caller leaves meanwhile; keep is then given it.
+
+    A write that nobody knows of any more would hold its place, or count as used, for its whole life.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await settled(working)
+        if not working.cancelled() and working.exception() is None:
+            await keep(working.result())
+        raise
+
+
+async def _keep(tokens: Tokens, lease: Leased) -> None:
+    tokens.leased(lease.granted, lease.taken)
 
 
 def _rate(tokens: Tokens, minute: Window) -> Rate:

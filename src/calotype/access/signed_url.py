@@ -187,7 +187,7 @@ def _readings(
         if encoded:
             yield query.raw, query.pairs
         # A proxy may have spelled or ordered it otherwise.
-        yield _encoded(query.pairs), query.pairs
+        yield _encoded(query.pairs), _by_name(query.pairs)
     if Recipe.D in allowed and encoded:
         yield f"{endpoint}?{query.raw}", query.pairs
     if allowed & {Recipe.A, Recipe.C}:
@@ -197,12 +197,17 @@ def _readings(
             yield query.raw, meaning
         text = _plain(query.pairs)
         if sorted(_meaning(text, is_option)) == sorted(query.pairs):
-            yield text, query.pairs
+            # In the text's own order: where an option is given twice, by two of its names, that decides.
+            yield text, _by_name(query.pairs)
 
 
 def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
     # Sorted by name alone: where a name is repeated the order of its values means something.
-    return urlencode(sorted(pairs, key=lambda pair: pair[0]))
+    return urlencode(_by_name(pairs))
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(pairs, key=lambda pair: pair[0])
 
 
 def _plain(pairs: Pairs) -> str:

@@ -151,7 +151,9 @@ def plan(
         headers.append((b"x-cache-key", entry.key.encode()))
         headers += _of_the_verdict(entry.verdict)
     if story.stored:
-        place = _of_the_place(entry.path, base_url, entry.fresh_until)
+        # A URL that is good for a while must not give away one that is good for longer.
+        passing = audience.until is not None
+        place = [] if passing else _of_the_place(entry.path, base_url, entry.fresh_until)
         headers += place if story.addressed else [_expires(min(entry.fresh_until, now))]
         if entry.tags:
             headers += _of_the_tags(entry.tags)
@@ -279,7 +281,8 @@ def _cache_control(entry: CacheEntry, story: Story, now: datetime, audience: Aud
         # A copy in the caller's own HTTP cache would outlive a purge; to ask again costs a 304.
         return [(b"cache-control", b"private, no-cache")]
     until = entry.fresh_until if audience.until is None else min(entry.fresh_until, audience.until)
-    left_s = max(0, (until - now) // _SECOND)
+    # What no address leads to any more, a shared cache may not have either.
+    left_s = max(0, (until - now) // _SECOND) if story.addressed else 0
     return [
         (b"cache-control", b"public, max-age=%d" % min(left_s, _BROWSER_MAX_AGE_S)),
         # Only a cache that can be purged may hold the long copy (RFC 9213).

@@ -13,10 +13,10 @@ from calotype.cache.entry import Birth, CacheKey, Namespace, Seq
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.failure import Failure, FailureOf, failure_of
 from calotype.cache.ports import FailedLately, HeldBy, Lease, Leases, PurgeLog
-from calotype.cache.settled import settled
 from calotype.cache.store import Origin
 from calotype.capture.errors import CaptureError, RenderTimeout
 from calotype.clock import Clock, Deadline
+from calotype.settled import settled
 
 HEARTBEAT_S = 5.0
 """A third of a lease's life: two may fail before it is lost."""
@@ -57,12 +57,19 @@ class _Flight(Generic[T]):
     birth: Birth | None = None
     """None until the lease is ours: whoever joins before asked before the render began."""
     waiting: int = 0
+    orphaned: bool = False
+    """Whether who began it has left, and nobody has been told yet that it is his."""
     out_of_the_way: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has ended, or may be overtaken since a purge bars it from storing."""
 
     @property
     def key(self) -> _Key:
         return self.origin.namespace, self.origin.identity.key
+
+    def inherit(self) -> bool:
+        """Say to the first who asks, and to nobody else, whether the run of one who left is his now."""
+        orphaned, self.orphaned = self.orphaned, False
+        return orphaned
 
 
 class Fills(Generic[T]):
@@ -99,6 +106,8 @@ class Fills(Generic[T]):
     ) -> tuple[T, bool]:
         """Return what work gives, and whether another caller's run gave it.
 
+        A run whose caller has left counts as that of the first who gets what it gives.
+
         arrived is the newest purge when the caller came. It does not join a render that a purge
         up to then bars: it would be shown the page of before. With fresh it joins
         no render that has begun, whatever was purged; all such callers share the next one. Nobody
@@ -115,7 +124,11 @@ class Fills(Generic[T]):
             if flight is None:
                 flight = self._launch(_Flight(origin, deadline, fresh, undaunted), work)
             try:
-                return await self._wait(flight, deadline), joined
+                given = await self._wait(flight, deadline)
+                return given, joined and not flight.inherit()
+            except asyncio.CancelledError:
+                flight.orphaned |= not joined
+                raise
             except _Recalled as recalled:
                 failure = recalled.failure
                 error = failure.error(deadline.budget_ms) if recall is None else recall(failure)
@@ -123,6 +136,7 @@ class Fills(Generic[T]):
                     raise error from None
                 undaunted = True
             except RenderTimeout:
+                flight.orphaned |= not joined
                 patience_s = deadline.at - flight.deadline.at
                 if not joined or patience_s < _WORTH_ANOTHER_TRY_S or deadline.passed():
                     raise

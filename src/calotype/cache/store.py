@@ -42,13 +42,13 @@ from calotype.cache.ports import (
 )
 from calotype.cache.purge import LoggedPurge, Purge, PurgeFilter
 from calotype.cache.room import Refused, Room
-from calotype.cache.settled import settled
 from calotype.cache.tags import NO_TAGS, Tags
 from calotype.cache.verifier import Verifier
 from calotype.capture.output import ImageFormat
 from calotype.capture.result import Capture
 from calotype.clock import Clock, from_ms, to_ms
 from calotype.faults import Point, reached
+from calotype.settled import settled
 
 _MAGIC = {
     ImageFormat.PNG: (b"\x89PNG\r\n\x1a\n", 0, b""),

@@ -176,6 +176,8 @@ class Shots:
         """Return what was captured since a repeated request came first, though it takes nothing older."""
         if asked.since is not None:
             match await self._store.look_up(origin.namespace, origin.identity.key, NO_WINDOWS):
+                case Hit(entry) if asked.capture.fail_on.broken_rule(entry.verdict) is not None:
+                    pass
                 case Hit(entry) if entry.birth.at >= asked.since:
                     opened = await self._store.read(entry)
                     if opened is not None:
