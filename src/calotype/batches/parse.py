@@ -22,6 +22,7 @@ Spelling = Callable[[Mapping[str, object]], dict[str, object]]
 _NOT_OPTIONS = ("response_type", "webhook", "async")
 """What is about a call of its own, and means nothing within a batch."""
 _ANY_URL = "https://example.com/"
+_PAGES = ("http:", "https:")
 _DOCUMENTS = ("html", "markdown")
 _UNSTORED = "the pictures of accepted captures are fetched from the cache; leave it out, or set cache.ttl"
 
@@ -174,7 +175,9 @@ def told_url(given: object) -> str:
     if "@" not in url:
         return url
     try:
-        return source_url(ada_url.URL(url).href)
+        parsed = ada_url.URL(url)
     except ValueError:
         # Half of what cannot be parsed may be a password.
         return ""
+    # To a parser user:password@host is a URL as well, of the scheme user.
+    return source_url(parsed.href) if parsed.protocol in _PAGES else ""
