@@ -103,6 +103,20 @@ async def works(tmp_path):
             await database.close()
 
 
+async def test_one_that_is_begun_twice_in_one_process_ends_once_for_both(works):
+    works.studio.renderer.hold()
+    batch = await works.accept(urls=PAGES[:2])
+    first = asyncio.create_task(works.runner.run(batch.id))
+    await works.studio.renderer.began.acquire()
+    second = asyncio.create_task(works.runner.run(batch.id))
+    await becomes(lambda: sum(task.get_name() == f"batch {batch.id}" for task in asyncio.all_tasks()) == 2)
+    works.studio.renderer.release()
+
+    await asyncio.gather(first, second)
+    assert (await works.ledger.find(batch.id)).completed == 2
+    assert works.runner._under_way == {}
+
+
 async def test_what_has_ended_is_not_begun_again(works):
     batch = await works.accept(urls=PAGES[:3])
     for _ in range(3):

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 
@@ -86,14 +87,19 @@ class Runner:
         self._news.tell(batch_id)
         work = asyncio.create_task(self._work(batch), name=f"batch {batch_id}")
         self._under_way[batch_id] = work
+        work.add_done_callback(partial(self._ended, batch_id))
         try:
             await asyncio.wait([work])
         finally:
-            del self._under_way[batch_id]
             work.cancel()
             await asyncio.wait([work])
         if not work.cancelled():
             work.result()
+
+    def _ended(self, batch_id: str, work: asyncio.Task[None]) -> None:
+        # Whoever lost its lease unawares is still at it when the batch is begun anew.
+        if self._under_way.get(batch_id) is work:
+            del self._under_way[batch_id]
 
     def stop(self, batch_id: str) -> None:
         """Stop what is under way in this process of a batch that was cancelled."""
