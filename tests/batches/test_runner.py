@@ -211,6 +211,44 @@ async def test_an_index_that_cannot_be_written_leaves_the_batch_for_later(works,
     assert (await works.ledger.find(batch.id)).completed == 2
 
 
+async def test_trouble_with_the_disk_that_lasts_ends_no_capture_nor_any_that_is_under_way_beside_it(
+    works, monkeypatch
+):
+    batch = await works.accept(urls=PAGES[:3])
+    calls = 0
+
+    async def full(*_args):
+        nonlocal calls
+        calls += 1
+        if calls % 3:
+            # Still under way when the third finds the disk full.
+            await asyncio.Event().wait()
+        raise StoreUnavailable("locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(works.studio.store, "store", full)
+        for _ in range(2 * runners.MAX_TRIES):
+            with pytest.raises(StoreUnavailable):
+                await works.runner.run(batch.id)
+    await works.runner.run(batch.id)
+
+    assert (await works.ledger.find(batch.id)).completed == 3
+
+
+async def test_a_server_that_is_stopped_in_good_order_however_often_ends_no_capture(works):
+    batch = await works.accept(urls=PAGES[:1])
+    works.studio.renderer.hold()
+    for _ in range(2 * runners.MAX_TRIES):
+        running = asyncio.create_task(works.runner.run(batch.id))
+        await works.studio.renderer.began.acquire()
+        running.cancel()
+        await asyncio.wait([running])
+    works.studio.renderer.release()
+    await works.runner.run(batch.id)
+
+    assert (await works.ledger.find(batch.id)).completed == 1
+
+
 class TestTold:
     async def test_who_is_told_gets_the_batch_and_its_own_webhook(self, works):
         batch = await works.accept(urls=PAGES[:1], webhook=HOOK)

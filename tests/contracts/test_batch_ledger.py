@@ -125,6 +125,26 @@ class TestBegin:
         assert await ledger.begin_item("batch_1", 7) is None
         assert "sealed 1" not in repr(tries)
 
+    async def test_a_try_that_is_given_back_does_not_count(self, ledger, clock):
+        await ledger.accept(a_batch(), clock())
+        await ledger.give_back("batch_1", 1)
+        await ledger.begin_item("batch_1", 1)
+        await ledger.begin_item("batch_1", 1)
+        await ledger.give_back("batch_1", 1)
+        await ledger.give_back("batch_1", 7)
+
+        assert (await ledger.begin_item("batch_1", 1)).tries == 2
+        assert (await ledger.begin_item("batch_1", 0)).tries == 1
+
+    async def test_one_that_has_ended_stays_as_it_is_when_a_try_is_given_back(self, ledger, clock):
+        await ledger.accept(a_batch(), clock())
+        await ledger.begin_item("batch_1", 0)
+        await ledger.end_item("batch_1", 0, PICTURE, clock())
+        before = await ledger.find("batch_1")
+        await ledger.give_back("batch_1", 0)
+
+        assert await ledger.find("batch_1") == before
+
 
 class TestEnd:
     async def test_an_item_ends_once(self, ledger, clock):

@@ -60,7 +60,7 @@ class Begun:
 
     sealed: bytes = field(repr=False)
     tries: int
-    """How often it has begun, this time included."""
+    """How often it has begun, this time included, and was not given back."""
 
 
 class BatchLedger(Protocol):
@@ -90,6 +90,10 @@ class BatchLedger(Protocol):
 
     async def begin_item(self, batch_id: str, position: int) -> Begun | None:
         """Count one more try; None if the item is not pending."""
+        ...
+
+    async def give_back(self, batch_id: str, position: int) -> None:
+        """Count one try less: it was let go, and the process lives. What is not pending stays."""
         ...
 
     async def end_item(self, batch_id: str, position: int, outcome: Outcome, now: datetime) -> bool:

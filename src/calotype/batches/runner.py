@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -33,7 +34,7 @@ from calotype.shots.service import Shots
 from calotype.shots.shot import Shot
 
 MAX_TRIES = 5
-"""How often a capture may be begun: one that kills the process each time must end, and its batch go on."""
+"""How often the process may die of a capture: then that must end, and its batch go on."""
 _TAKES = 3
 """How often in a row a picture is taken that a purge overtakes, or that is there but stale."""
 _JITTER = 0.05
@@ -141,9 +142,24 @@ class Runner:
                 begun = await self._ledger.begin_item(batch.id, position)
                 if begun is None:
                     continue
-                outcome = await self._outcome(batch, position, begun)
-            if await self._ledger.end_item(batch.id, position, outcome, self._clock()):
+                async with self._only_a_death_counts(batch.id, position):
+                    outcome = await self._outcome(batch, position, begun)
+            async with self._only_a_death_counts(batch.id, position):
+                ended = await self._ledger.end_item(batch.id, position, outcome, self._clock())
+            if ended:
                 self._news.tell(batch.id)
+
+    @asynccontextmanager
+    async def _only_a_death_counts(self, batch_id: str, position: int) -> AsyncIterator[None]:
+        """Give the try back when what is done within is let go: for trouble with index or disk, or by us."""
+        try:
+            yield
+        except (StoreUnavailable, asyncio.CancelledError):
+            try:
+                await self._ledger.give_back(batch_id, position)
+            except StoreUnavailable as exc:
+                _log.warning("a try of item %s of %s counts: %s", position, batch_id, exc)
+            raise
 
     async def _outcome(self, batch: Batch, position: int, begun: Begun) -> Outcome:
         try:

@@ -50,6 +50,9 @@ _BEGIN_ITEM = (
     "UPDATE batch_item SET tries = tries + 1 WHERE batch = ? AND position = ? AND state = 'pending' "
     "RETURNING sealed, tries"
 )
+_GIVE_BACK = (
+    "UPDATE batch_item SET tries = max(0, tries - 1) WHERE batch = ? AND position = ? AND state = 'pending'"
+)
 _SAME = (
     "SELECT position FROM batch_item WHERE batch = ?1 AND state = 'pending' AND "
     "(position = ?2 OR same_as = ?2) ORDER BY position"
@@ -129,6 +132,10 @@ class SqliteBatchLedger:
             lambda connection: connection.execute(_BEGIN_ITEM, (batch_id, position)).fetchall()
         )
         return Begun(*rows[0]) if rows else None
+
+    async def give_back(self, batch_id: str, position: int) -> None:
+        """See BatchLedger."""
+        await self._database.write(lambda connection: connection.execute(_GIVE_BACK, (batch_id, position)))
 
     async def end_item(self, batch_id: str, position: int, outcome: Outcome, now: datetime) -> bool:
         """See BatchLedger."""
