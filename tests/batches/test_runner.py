@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from typing import Any
 
 import pytest
 
+from calotype.access.limits import RateLimited
 from calotype.access.secretbox import SecretBox
 from calotype.api.dialects import inbound
 from calotype.batches import runner as runners
@@ -32,7 +34,7 @@ from calotype.sql.sqlite.webhooks import SqliteDeliveries
 from calotype.storage.bucket import Acl
 from calotype.storage.ports import COPY, CopyState, NewCopy
 from calotype.storage.ports import KEPT as COPIES_KEPT
-from tests.support.builders import HERE
+from tests.support.builders import HERE, THERE
 from tests.support.clock import HandClock
 from tests.support.service import a_bench
 from tests.support.shots import a_studio
@@ -79,13 +81,31 @@ class Works:
         self.runner = Runner(self.ledger, studio.shots, Turns(3), news, box, clock, self.told)
         self.batches = Batches(self.ledger, self.runner, news, box, clock, check=anywhere)
 
-    async def accept(self, **body):
+    def another(self, purses):
+        """Return a runner for which each key has its purse, and which has two turns."""
+        runner = self.runner
+
+        async def purse_of(key_id):
+            return purses[key_id]
+
+        return Runner(
+            self.ledger,
+            self.studio.shots,
+            Turns(2),
+            runner._news,
+            runner._box,
+            self.clock,
+            self.told,
+            purse_of,
+        )
+
+    async def accept(self, namespace=HERE, key_id="key_1", **body):
         wanted = parse_batch(body, inbound.nested)
         return await self.batches.accept(
-            HERE,
+            namespace,
             Form.BATCH,
             wanted.items,
-            key_id="key_1",
+            key_id=key_id,
             weight=1,
             concurrency=wanted.concurrency,
             webhook=wanted.webhook,
@@ -247,6 +267,40 @@ async def test_a_server_that_is_stopped_in_good_order_however_often_ends_no_capt
     await works.runner.run(batch.id)
 
     assert (await works.ledger.find(batch.id)).completed == 1
+
+
+class Purse:
+    """An allowance with no room, or with room for all; counts what is spent, and who has asked for room."""
+
+    def __init__(self, *, full=False):
+        self.full, self.spent, self.asked = full, 0, 0
+
+    @contextlib.asynccontextmanager
+    async def capture(self, _deadline):
+        self.asked += 1
+        if self.full:
+            raise RateLimited("This key may have 1 captures under way, and has them.", 0)
+        yield self
+
+    def spend(self):
+        self.spent += 1
+
+
+class TestAllowance:
+    async def test_a_key_that_has_no_room_left_holds_up_no_other_account(self, works):
+        purses = {"key_1": Purse(full=True), "key_2": Purse()}
+        runner = works.another(purses)
+        full = await works.accept(urls=PAGES[:4], concurrency=4)
+        free = await works.accept(THERE, "key_2", urls=PAGES[:2])
+        running = asyncio.create_task(runner.run(full.id))
+        await becomes(lambda: purses["key_1"].asked > 3 * runners.MAX_TRIES)
+        await runner.run(free.id)
+        assert (await works.ledger.find(free.id)).completed == 2
+        assert (await works.ledger.find(full.id)).ended == 0
+
+        purses["key_1"].full = False
+        await running
+        assert (await works.ledger.find(full.id)).completed == 4
 
 
 class TestTold:

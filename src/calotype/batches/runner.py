@@ -37,6 +37,8 @@ MAX_TRIES = 5
 """How often the process may die of a capture: then that must end, and its batch go on."""
 _TAKES = 3
 """How often in a row a picture is taken that a purge overtakes, or that is there but stale."""
+_FULL = (QueueFull, RateLimited)
+"""The queue's bound, and the key's: either has room again when others have ended."""
 _JITTER = 0.05
 _BATCHES_AT_ONCE = 500
 """Those that wait for their turns hold no more than their rows."""
@@ -138,23 +140,34 @@ class Runner:
 
     async def _share(self, batch: Batch, todo: Iterator[int]) -> None:
         for position in todo:
-            async with self._turns.turn(batch.namespace.account, batch.weight):
-                begun = await self._ledger.begin_item(batch.id, position)
-                if begun is None:
-                    continue
-                async with self._only_a_death_counts(batch.id, position):
-                    outcome = await self._outcome(batch, position, begun)
+            outcome = await self._made(batch, position)
+            if outcome is None:
+                continue
             async with self._only_a_death_counts(batch.id, position):
                 ended = await self._ledger.end_item(batch.id, position, outcome, self._clock())
             if ended:
                 self._news.tell(batch.id)
 
+    async def _made(self, batch: Batch, position: int) -> Outcome | None:
+        """Return what became of an item, however long the queue for it is; None if it is not pending."""
+        while True:
+            try:
+                async with self._turns.turn(batch.namespace.account, batch.weight):
+                    begun = await self._ledger.begin_item(batch.id, position)
+                    if begun is None:
+                        return None
+                    async with self._only_a_death_counts(batch.id, position):
+                        return await self._outcome(batch, position, begun)
+            except _FULL as exc:
+                # Without the turn: what this one waits for may be long in coming, and others have room.
+                await asyncio.sleep(exc.retry_after_s)
+
     @asynccontextmanager
     async def _only_a_death_counts(self, batch_id: str, position: int) -> AsyncIterator[None]:
-        """Give the try back when what is done within is let go: for trouble with index or disk, or by us."""
+        """Give the try back when what is done within is let go: for want of room, index or disk, or by us."""
         try:
             yield
-        except (StoreUnavailable, asyncio.CancelledError):
+        except (StoreUnavailable, *_FULL, asyncio.CancelledError):
             try:
                 await self._ledger.give_back(batch_id, position)
             except StoreUnavailable as exc:
@@ -185,7 +198,7 @@ class Runner:
                     )
                 )
             )
-        except StoreUnavailable:
+        except (StoreUnavailable, *_FULL):
             raise
         except CalotypeError as exc:
             return ItemFailure.of(exc)
@@ -195,7 +208,7 @@ class Runner:
             return ItemFailure.of(CalotypeError("Something went wrong on our side; the log has it."))
 
     async def _stored(self, asked: TakeRequest) -> Shot:
-        """Return a picture that its public URL leads to. Raises CaptureError, StoreUnavailable."""
+        """Return a picture that its public URL leads to. Raises CaptureError, StoreUnavailable, _FULL."""
         detail = None
         for _ in range(_TAKES):
             shot = await self._patiently(asked)
@@ -212,14 +225,11 @@ class Runner:
         return None if self._allowance is None else await self._allowance(batch.key_id)
 
     async def _patiently(self, asked: TakeRequest) -> Shot:
-        """Take the shot, however long the queue for it is; its own time begins with each turn."""
+        """Take the shot; its own time begins with each turn in the browser's queue."""
         while True:
             deadline = Deadline.after(asked.capture.budget_ms)
             try:
                 return await self._shots.take(replace(asked, deadline=deadline))
-            except (QueueFull, RateLimited) as exc:
-                # The queue's bound, and the key's: either has room again when others have ended.
-                await asyncio.sleep(exc.retry_after_s)
             except QueueTimeout:
                 pass
 
