@@ -302,6 +302,30 @@ class TestAllowance:
         await running
         assert (await works.ledger.find(full.id)).completed == 4
 
+    async def test_what_is_not_stored_costs_nothing_and_what_is_made_once_more_is_paid_once(
+        self, works, monkeypatch
+    ):
+        purse = Purse()
+        runner = works.another({"key_1": purse})
+        batch = await works.accept(urls=PAGES[:1])
+
+        async def full(*_args):
+            raise StoreUnavailable("locked")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(works.studio.store, "store", full)
+            with pytest.raises(StoreUnavailable):
+                await runner.run(batch.id)
+        assert (len(works.studio.renderer.renders), purse.spent) == (1, 0)
+
+        works.studio.renderer.hold()
+        running = asyncio.create_task(runner.run(batch.id))
+        await becomes(lambda: works.studio.renderer.running)
+        await works.studio.store.purge(HERE, PurgeFilter(everything=True))
+        works.studio.renderer.release()
+        await running
+        assert (len(works.studio.renderer.renders), purse.spent) == (3, 1)
+
 
 class TestTold:
     async def test_who_is_told_gets_the_batch_and_its_own_webhook(self, works):

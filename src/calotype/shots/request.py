@@ -74,7 +74,9 @@ async def allowed(asked: TakeRequest, asking: Callable[[], Awaitable[Shot]]) -> 
         return await asking()
     async with asked.allowance.capture(asked.deadline) as capturing:
         shot = await asking()
-        if shot.served is Served.MISS:
+        # Who does not wait has a picture only where it can be fetched, and else is made another.
+        had = shot.addressed or asked.urgency is not Urgency.BATCH
+        if had and shot.served is Served.MISS:
             capturing.spend()
         return shot
 
