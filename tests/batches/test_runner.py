@@ -25,7 +25,8 @@ from calotype.cache.entry import CacheKey
 from calotype.cache.errors import StoreUnavailable
 from calotype.cache.purge import PurgeFilter
 from calotype.capture.output import ImageFormat
-from calotype.jobs.engine import Kind
+from calotype.jobs.engine import Kind, Later
+from calotype.jobs.lanes import _Lane
 from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.batches import SqliteBatchLedger
 from calotype.sql.sqlite.database import Database
@@ -81,8 +82,8 @@ class Works:
         self.runner = Runner(self.ledger, studio.shots, Turns(3), news, box, clock, self.told)
         self.batches = Batches(self.ledger, self.runner, news, box, clock, check=anywhere)
 
-    def another(self, purses):
-        """Return a runner for which each key has its purse, and which has two turns."""
+    def another(self, purses, turns=2):
+        """Return a runner for which each key has its purse, and which has so many turns."""
         runner = self.runner
 
         async def purse_of(key_id):
@@ -91,7 +92,7 @@ class Works:
         return Runner(
             self.ledger,
             self.studio.shots,
-            Turns(2),
+            Turns(turns),
             runner._news,
             runner._box,
             self.clock,
@@ -357,6 +358,52 @@ class TestTold:
         await asyncio.wait([running])
 
         assert sorted(told for told, _, _ in works.told.ends) == sorted(batch.id for batch in batches)
+
+
+class TestManyOfOneAccount:
+    @pytest.fixture(autouse=True)
+    def _few_places(self, monkeypatch):
+        monkeypatch.setattr(runners, "OF_ONE_ACCOUNT", 2)
+        monkeypatch.setattr(runners, "_BATCHES_AT_ONCE", 3)
+
+    async def test_they_keep_no_other_account_from_beginning(self, works):
+        runner = works.another({"key_1": None, "key_2": None}, turns=3)
+        works.studio.renderer.hold()
+        many = [await works.accept(urls=[page]) for page in PAGES]
+        other = await works.accept(THERE, "key_2", urls=PAGES[:1])
+        running = asyncio.create_task(works.jobs.run(runner.kinds))
+        await becomes(lambda: works.studio.renderer.running == 3)
+        errands = works.studio.renderer.errands
+        assert sorted(errand.account for errand in errands) == [HERE.account, HERE.account, THERE.account]
+
+        works.studio.renderer.release()
+
+        async def all_are_over():
+            works.clock.advance(seconds=1)
+            works.jobs.wake()
+            found = [await works.ledger.find(batch.id) for batch in [*many, other]]
+            return all(batch.state is BatchState.COMPLETED for batch in found)
+
+        await becomes(all_are_over)
+        running.cancel()
+        await asyncio.wait([running])
+        assert await works.jobs.dead(1) == []
+
+    async def test_one_that_is_sent_away_comes_back_soon_however_long_the_last_have_taken(self, works):
+        runner = works.another({"key_1": None})
+        # As if each had taken a day of late.
+        runner._accounts._lanes["1"] = _Lane(takes_s=86_400.0)
+        works.studio.renderer.hold()
+        batches = [await works.accept(urls=[page]) for page in PAGES[:3]]
+        running = [asyncio.create_task(runner.run(batch.id)) for batch in batches[:2]]
+        await becomes(lambda: works.studio.renderer.running == 2)
+        with pytest.raises(Later) as later:
+            await runner.run(batches[2].id)
+        works.studio.renderer.release()
+        await asyncio.gather(*running)
+
+        assert 30 <= later.value.pause.total_seconds() <= 60
+        assert (await works.ledger.find(batches[2].id)).state is BatchState.QUEUED
 
 
 class TestSecrets:

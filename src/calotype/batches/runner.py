@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,7 +28,8 @@ from calotype.capture.errand import Urgency
 from calotype.capture.errors import QueueFull, QueueTimeout
 from calotype.clock import Clock, Deadline
 from calotype.errors import CalotypeError
-from calotype.jobs.engine import Kind
+from calotype.jobs.engine import Kind, Later
+from calotype.jobs.lanes import Lanes
 from calotype.shots.asked import parse_asked
 from calotype.shots.request import Allowance, TakeRequest
 from calotype.shots.service import Shots
@@ -40,6 +42,10 @@ _TAKES = 3
 _FULL = (QueueFull, RateLimited)
 """The queue's bound, and the key's: either has room again when others have ended."""
 _JITTER = 0.05
+OF_ONE_ACCOUNT = 100
+"""Batches at a time: far more than the browser has room for, and few enough for others to begin theirs."""
+_SENT_AWAY_S = 60.0
+"""The longest pause of a batch whose account has as many: one may take hours, and the next but a moment."""
 _BATCHES_AT_ONCE = 500
 """Those that wait for their turns hold no more than their rows."""
 _BATCH_LIMIT_S = 12 * 3600.0
@@ -64,14 +70,16 @@ class Runner:
         clock: Clock,
         completions: Completions | None = None,
         allowance: AllowanceOfKey | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """Take the parts; without completions nobody is told of an end, who does not ask.
 
-        allowance says what a key may have; without it there is no limit.
+        allowance says what a key may have; without it there is no limit. chance draws from [0, 1).
         """
         self._ledger, self._shots, self._turns, self._news = ledger, shots, turns, news
         self._box, self._clock, self._completions = box, clock, completions
-        self._allowance = allowance
+        self._allowance, self._chance = allowance, chance
+        self._accounts = Lanes(OF_ONE_ACCOUNT)
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -83,7 +91,17 @@ class Runner:
         )
 
     async def run(self, batch_id: str) -> None:
-        """Make what is pending. Raises StoreUnavailable, to be called again later."""
+        """Make what is pending. Raises StoreUnavailable or Later, to be called again later."""
+        found = await self._ledger.find(batch_id)
+        if found is None:
+            return
+        with self._accounts.lane(str(found.namespace.account)) as after_s:
+            if after_s:
+                pause_s = min(after_s, _SENT_AWAY_S * (1 + self._chance()) / 2)
+                raise Later(timedelta(seconds=pause_s))
+            await self._run(batch_id)
+
+    async def _run(self, batch_id: str) -> None:
         batch = await self._ledger.begin(batch_id)
         if batch is None or batch.state.is_over:
             return

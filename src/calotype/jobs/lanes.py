@@ -1,4 +1,4 @@
-"""Lanes: a receiver or a bucket that is slow takes up its own lane, and not the way of all the others."""
+"""Lanes: who is slow or asks for much takes up a lane of its own, and not the way of all the others."""
 
 from __future__ import annotations
 
