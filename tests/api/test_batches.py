@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from calotype.api import batches as batch_routes
+from calotype.api import followers
 from calotype.capture.errand import Urgency
 from calotype.capture.errors import NavigationFailed, QueueFull, QueueTimeout
 from calotype.shots.asked import parse_asked
@@ -477,7 +478,7 @@ class TestEvents:
         assert [kind for kind, _, _ in self.events(reply.text)] == ["item", "done"]
 
     async def test_only_so_many_follow_at_a_time(self, bench, monkeypatch):
-        monkeypatch.setattr(batch_routes, "MAX_STREAMS", 0)
+        monkeypatch.setattr(followers, "MAX_STREAMS", 0)
         told = (await batch(bench, urls=PAGES[:1])).json()
         reply = await bench.client.get(f"/v1/batch/{told['id']}/events")
 

@@ -10,14 +10,14 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from calotype.access.authenticator import Authenticator
 from calotype.api.base_url import BaseUrl
 from calotype.api.batch_replies import batch_reply, job_reply, progress_reply
 from calotype.api.dialects import inbound
 from calotype.api.dialects.families import Family
-from calotype.api.problems import TooManyStreams
+from calotype.api.followers import Followers
 from calotype.api.replies import ignored_header, json_reply
 from calotype.api.request import (
     caller_namespace,
@@ -36,7 +36,6 @@ from calotype.clock import Deadline
 
 MOST_AT_ONCE = 10
 """A batch of more is not waited for, as the contract has it."""
-MAX_STREAMS = 200
 _ALIVE_S = 15.0
 """Proxies cut connections on which nothing is said for a minute or so."""
 _RETRY_MS = 2000
@@ -49,7 +48,7 @@ class BatchRoutes:
 
     def __init__(self, batches: Batches, authenticator: Authenticator, base_url: BaseUrl) -> None:
         self._batches, self._authenticator, self._base_url = batches, authenticator, base_url
-        self._streams = 0
+        self._followers = Followers()
 
     async def post(self, request: Request) -> Response:
         """Accept a batch; wait for a small one that names no webhook, as long as a capture may take."""
@@ -108,36 +107,25 @@ class BatchRoutes:
         A client that comes back with Last-Event-ID is told what it has missed.
         """
         batch = await self._found(request, Form.BATCH)
-        if self._streams >= MAX_STREAMS:
-            raise TooManyStreams(MAX_STREAMS)
         last = request.headers.get("last-event-id", "")
         told = int(last) if _EVENT_ID.fullmatch(last) else 0
         stream = self._stream(batch, told, self._base_of(request), client_family(request))
-        return StreamingResponse(
-            stream,
-            media_type="text/event-stream",
-            # An nginx in front would collect events before it passes them on.
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        return self._followers.response(batch.namespace.account, stream)
 
     async def _stream(self, batch: Batch, told: int, base_url: str, family: Family) -> AsyncIterator[str]:
-        self._streams += 1
         latest, seen = batch, told
-        try:
-            yield f"retry: {_RETRY_MS}\n\n"
-            async with contextlib.aclosing(self._batches.follow(batch, remind_s=_ALIVE_S)) as states:
-                async for state in states:
-                    latest, before = state, seen
-                    for item in sorted(state.items, key=lambda item: item.ended_no):
-                        if item.ended_no > seen:
-                            seen = item.ended_no
-                            yield _event("item", progress_reply(state, item, base_url, family), seen)
-                    if seen == before:
-                        yield ": still at it\n\n"
-            if latest.state.is_over:
-                yield _event("done", progress_reply(latest, None, base_url, family), seen)
-        finally:
-            self._streams -= 1
+        yield f"retry: {_RETRY_MS}\n\n"
+        async with contextlib.aclosing(self._batches.follow(batch, remind_s=_ALIVE_S)) as states:
+            async for state in states:
+                latest, before = state, seen
+                for item in sorted(state.items, key=lambda item: item.ended_no):
+                    if item.ended_no > seen:
+                        seen = item.ended_no
+                        yield _event("item", progress_reply(state, item, base_url, family), seen)
+                if seen == before:
+                    yield ": still at it\n\n"
+        if latest.state.is_over:
+            yield _event("done", progress_reply(latest, None, base_url, family), seen)
 
     def _base_of(self, request: Request) -> str:
         return self._base_url.for_host(request.headers.get("host"))

@@ -101,8 +101,8 @@ class TooManyStreams(CalotypeError):
     retryable = True
     hint = "Ask with GET /v1/batch/{id} now and then instead."
 
-    def __init__(self, streams: int) -> None:
-        super().__init__(f"{streams} callers follow batches as events already.")
+    def __init__(self, streams: int, whose: str = "this server") -> None:
+        super().__init__(f"{streams} callers follow batches of {whose} as events already.")
 
 
 class MethodNotAllowed(CalotypeError):
