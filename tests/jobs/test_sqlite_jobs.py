@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +16,7 @@ from calotype.sql.settings import SqliteSettings
 from calotype.sql.sqlite.database import Database
 from calotype.sql.sqlite.jobs import SqliteJobs
 from tests.support.clock import HandClock
+from tests.support.waiting import becomes
 
 
 @pytest.fixture
@@ -63,6 +66,78 @@ async def test_a_lease_that_ends_later_than_any_could_does_not_hold(database):
     await held_by(database, other._owner.name, int(clock().timestamp() * 1000) + 3_600_000)
 
     await run_until_done(jobs)
+
+
+class Held:
+    """A handler that never ends by itself, and counts how often it was begun."""
+
+    def __init__(self):
+        self.begun = 0
+
+    async def __call__(self, _subject):
+        self.begun += 1
+        await asyncio.Event().wait()
+
+    @property
+    def kind(self):
+        return Kind(name="frame", run=self, at_once=5, pauses=(), limit_s=10_000)
+
+
+@asynccontextmanager
+async def running(jobs, held):
+    task = asyncio.create_task(jobs.run([held.kind]))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def looks(jobs, monkeypatch):
+    """Return when jobs has looked for what is due once more, from the beginning to the end."""
+    count, look = 0, jobs._look
+
+    async def counted(kinds):
+        nonlocal count
+        await look(kinds)
+        count += 1
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "_look", counted)
+        jobs.wake()
+        await becomes(lambda: count)
+
+
+@pytest.mark.parametrize("behind_ms", [1, 2_000])
+async def test_a_process_whose_clock_is_a_little_behind_takes_nothing_from_who_runs_it(
+    database, monkeypatch, behind_ms
+):
+    clock = HandClock()
+    first = SqliteJobs(database, clock)
+    await first.submit("frame", "a")
+    clock.advance(seconds=5)
+    second = SqliteJobs(database, HandClock(clock() - timedelta(milliseconds=behind_ms)))
+    here, there = Held(), Held()
+    async with running(first, here):
+        await becomes(lambda: here.begun)
+        async with running(second, there):
+            await looks(second, monkeypatch)
+
+    assert (here.begun, there.begun) == (1, 0)
+
+
+@pytest.mark.parametrize("lease_ms", [0, 2**50])
+async def test_what_a_process_still_runs_it_does_not_begin_beside(database, monkeypatch, lease_ms):
+    jobs, held = SqliteJobs(database, HandClock()), Held()
+    await jobs.submit("frame", "a")
+    async with running(jobs, held):
+        await becomes(lambda: held.begun)
+        await looks(jobs, monkeypatch)
+        # As when another process has taken it over and let go of it, before this one has noticed.
+        await held_by(database, jobs._owner.name, lease_ms)
+        await looks(jobs, monkeypatch)
+
+    assert held.begun == 1
 
 
 async def test_a_job_is_there_if_and_only_if_the_rows_that_it_is_about_are(database):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -34,15 +35,18 @@ ON CONFLICT (kind, subject) DO UPDATE SET
   failures = CASE WHEN died_ms IS NULL THEN failures ELSE 0 END,
   died_ms = NULL
 """
-# A lease that ends later than any could was written before the clock was set back.
+# A lease that ends much later than any could was written before the clock was set back. One that ends a
+# little later holds: two processes read their clocks, and write, at moments that differ. And a process
+# begins nothing that it still runs, whatever became of the lease.
 _DUE = (
     "kind = ?1 AND died_ms IS NULL AND due_ms <= ?2 "
-    "AND (owner IS NULL OR lease_ms <= ?2 OR lease_ms > ?2 + ?3)"
+    "AND (owner IS NULL OR lease_ms <= ?2 OR lease_ms > ?2 + 2 * ?3) "
+    "AND id NOT IN (SELECT value FROM json_each(?4))"
 )
 _IS_DUE = f"SELECT 1 FROM job WHERE {_DUE} LIMIT 1"  # noqa: S608
 _CLAIM = f"""
-UPDATE job SET owner = ?4, lease_ms = ?2 + ?3, again = 0
-WHERE id IN (SELECT id FROM job WHERE {_DUE} ORDER BY due_ms, id LIMIT ?5)
+UPDATE job SET owner = ?5, lease_ms = ?2 + ?3, again = 0
+WHERE id IN (SELECT id FROM job WHERE {_DUE} ORDER BY due_ms, id LIMIT ?6)
 RETURNING id, subject, failures
 """  # noqa: S608
 _BEAT = "UPDATE job SET lease_ms = ? WHERE id = ? AND owner = ?"
@@ -165,7 +169,7 @@ class SqliteJobs:
                 await self._let_go(owner)
 
     async def _claim(self, kind: Kind, room: int) -> None:
-        asked = (kind.name, to_ms(self._clock()), LEASE_MS)
+        asked = (kind.name, to_ms(self._clock()), LEASE_MS, json.dumps(list(self._running)))
         if self._database.read_one(_IS_DUE, asked) is None:
             return
         claimed = await self._database.write(
@@ -177,9 +181,8 @@ class SqliteJobs:
             self._running[job.number] = task
             task.add_done_callback(partial(self._ended, kind, job.number))
 
-    def _ended(self, kind: Kind, number: int, task: asyncio.Task[None]) -> None:
-        if self._running.get(number) is task:
-            del self._running[number]
+    def _ended(self, kind: Kind, number: int, _task: asyncio.Task[None]) -> None:
+        del self._running[number]
         self._busy[kind.name] -= 1
         self._woken.set()
 
