@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from calotype.batches.batch import BatchState, ItemFailure, ItemPicture, ItemState
+from calotype.batches.errors import GivenUp
 from calotype.batches.ports import MAX_WAITING, RUN, TELL, NewBatch, NewItem
 from calotype.cache.entry import Mode, Namespace
+from calotype.cache.errors import StoreUnavailable
 from calotype.capture.errors import QueueFull
 from calotype.jobs.engine import Kind
 from calotype.sql.sqlite import batches as sqlite_batches
 from tests.support.builders import HERE, THERE, TRIAL
 from tests.support.clock import NOON
+from tests.support.waiting import becomes
 
 FAULT = ItemFailure(code="invalid_url", message="no", retryable=False, field="url", problem="is", remedy="do")
 PICTURE = ItemPicture(
@@ -249,6 +252,65 @@ class TestCancel:
 
         assert await ledger.find("batch_1") == over
         assert await jobs_of(adapters, TELL) == ["batch_1"]
+
+
+class TestGivenUp:
+    async def died(self, adapters, kind):
+        """Have the job of that kind fail for the last time."""
+
+        async def fail(_subject):
+            raise StoreUnavailable("locked")
+
+        dies = Kind(name=kind, run=fail, at_once=9, limit_s=9, pauses=())
+        running = asyncio.create_task(adapters.jobs.run([dies]))
+        await becomes(lambda: adapters.jobs.dead(9))
+        running.cancel()
+        await asyncio.wait([running])
+
+    async def test_what_is_pending_when_the_job_dies_fails_and_what_is_done_stays(self, adapters, clock):
+        ledger = adapters.batches
+        await ledger.accept(a_batch(), clock())
+        await ledger.end_item("batch_1", 1, PICTURE, clock())
+        clock.advance(hours=1)
+        await self.died(adapters, RUN)
+        found = await ledger.find("batch_1")
+
+        assert (found.state, found.ended_at) == (BatchState.COMPLETED, clock())
+        assert [item.state.value for item in found.items] == ["failed", "completed", "failed"]
+        assert found.items[0].outcome == ItemFailure.of(GivenUp(1))
+        assert found.items[0].outcome.retryable
+        assert ledger._database.read_one("SELECT count(sealed) FROM batch_item") == (0,)
+        assert await jobs_of(adapters, TELL) == ["batch_1"]
+
+    async def test_it_does_not_count_among_those_that_wait(self, adapters, clock):
+        await adapters.batches.accept(a_batch(items=MAX_WAITING), clock())
+        await self.died(adapters, RUN)
+
+        await adapters.batches.accept(a_batch("batch_2", MAX_WAITING), clock())
+
+    async def test_a_job_that_is_to_be_tried_again_ends_nothing(self, adapters, clock):
+        await adapters.batches.accept(a_batch(), clock())
+        failed = asyncio.Event()
+
+        async def fail(_subject):
+            failed.set()
+            raise StoreUnavailable("locked")
+
+        patient = Kind(name=RUN, run=fail, at_once=9, limit_s=9, pauses=(timedelta(hours=1),))
+        running = asyncio.create_task(adapters.jobs.run([patient]))
+        await failed.wait()
+        await becomes(lambda: adapters.batches._database.read_one("SELECT failures FROM job") == (1,))
+        running.cancel()
+        await asyncio.wait([running])
+
+        assert (await adapters.batches.find("batch_1")).ended == 0
+
+    async def test_where_to_tell_an_end_is_kept_for_who_begins_that_anew(self, adapters, clock):
+        await adapters.batches.accept(a_batch(items=1), clock())
+        await adapters.batches.end_item("batch_1", 0, PICTURE, clock())
+        await self.died(adapters, TELL)
+
+        assert (await adapters.batches.find("batch_1")).webhook == b"hook"
 
 
 class TestSecrets:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from calotype.cache.entry import Mode, Namespace
+from calotype.errors import CalotypeError
 from calotype.jobs.engine import Kind
 from calotype.webhooks.errors import TooManyWaiting
 from calotype.webhooks.event import EventKind, Form
@@ -107,6 +108,28 @@ async def test_failures_are_counted_with_what_the_last_one_said(adapters, clock)
     )
     assert found.tried_at == NOON + timedelta(minutes=2)
     assert found.state is DeliveryState.WAITING
+
+
+async def test_one_whose_job_dies_has_failed_says_why_and_can_be_replayed(adapters, clock):
+    await adapters.deliveries.accept([new(form=Form.REQUEST, sealed=b"sealed")], clock(), durable=True)
+    await adapters.deliveries.note_failure("whk_1", clock(), 503, "it answered 503")
+    clock.advance(hours=1)
+
+    async def broken(_subject):
+        raise CalotypeError("the secret is another")
+
+    kind = Kind(name=DELIVER, run=broken, at_once=9, limit_s=60, pauses=())
+    running = asyncio.create_task(adapters.jobs.run([kind]))
+    await becomes(lambda: adapters.jobs.dead(9))
+    running.cancel()
+    await asyncio.wait([running])
+    found = await adapters.deliveries.find("whk_1")
+
+    assert (found.state, found.status) == (DeliveryState.FAILED, None)
+    assert found.fault == "it could not be sent: CalotypeError: the secret is another"
+    assert (found.attempts, found.tried_at, found.sealed) == (1, clock(), b"sealed")
+    assert await adapters.deliveries.replay("whk_1", clock())
+    assert await jobs_of(adapters) == ["whk_1"]
 
 
 async def test_of_what_is_delivered_body_and_secret_are_erased(adapters, clock):

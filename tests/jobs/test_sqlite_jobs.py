@@ -153,3 +153,39 @@ async def test_a_job_is_there_if_and_only_if_the_rows_that_it_is_about_are(datab
 
     await database.write(lambda connection: jobs.enqueue(connection, "frame", "b"))
     assert database.read_one("SELECT subject FROM job") == ("b",)
+
+
+async def test_who_mourns_is_called_in_the_transaction_in_which_a_job_dies_and_not_while_it_is_wanted(
+    database,
+):
+    jobs, begun, mourned = SqliteJobs(database, HandClock()), 0, []
+
+    def mourn(connection, death):
+        mourned.append((death.subject, death.failures, death.error, begun))
+        jobs.enqueue(connection, "burial", death.subject)
+
+    async def fail(subject):
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            # Once more, for something new: this failure is not the last.
+            await jobs.submit("frame", subject)
+        raise ValueError("session=1")
+
+    buried = asyncio.Event()
+
+    async def bury(_subject):
+        buried.set()
+
+    jobs.mourn("frame", mourn)
+    await jobs.submit("frame", "a")
+    kinds = [
+        Kind(name=name, run=run, at_once=1, pauses=(), limit_s=10)
+        for name, run in (("frame", fail), ("burial", bury))
+    ]
+    task = asyncio.create_task(jobs.run(kinds))
+    await becomes(buried.is_set)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert mourned == [("a", 1, "ValueError", 2)]

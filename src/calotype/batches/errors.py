@@ -35,3 +35,16 @@ class Interrupted(CaptureError):
     def __init__(self, times: int) -> None:
         super().__init__(f"The server was stopped {times} times while this was captured.")
         self.times = times
+
+
+class GivenUp(CaptureError):
+    """The batch's job has failed for the last time, by no fault of the page's."""
+
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(
+            f"The server has failed {failures} times in a row to go on with this, and has given it up; "
+            "its log says why."
+        )
+        self.failures = failures

@@ -66,7 +66,8 @@ class Begun:
 class BatchLedger(Protocol):
     """Keeps batches and their items. Ours: sql.sqlite.batches. Methods raise StoreUnavailable.
 
-    What is sealed is erased in the very transaction that ends what it belongs to.
+    What is sealed is erased in the very transaction that ends what it belongs to. A batch that is not over
+    has a job RUN that is alive: if that dies, all that is pending ends as GivenUp in the same transaction.
     """
 
     async def accept(self, new: NewBatch, now: datetime) -> Batch:

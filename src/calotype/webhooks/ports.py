@@ -91,7 +91,11 @@ class EndpointStore(Protocol):
 
 
 class Deliveries(Protocol):
-    """Keeps deliveries. Ours: sql.sqlite.webhooks. Methods raise StoreUnavailable."""
+    """Keeps deliveries. Ours: sql.sqlite.webhooks. Methods raise StoreUnavailable.
+
+    A delivery that waits has a job that is alive: if its job dies, of whatever, it has failed in the same
+    transaction, and its fault says of what.
+    """
 
     async def accept(self, new: Sequence[NewDelivery], now: datetime, *, durable: bool) -> None:
         """Keep deliveries of one namespace and submit their jobs DELIVER, all or nothing.

@@ -17,12 +17,13 @@ from calotype.batches.batch import (
     ItemState,
     Outcome,
 )
+from calotype.batches.errors import GivenUp
 from calotype.batches.ports import MAX_WAITING, MAX_WAITING_BYTES, RUN, TELL, Begun, NewBatch
 from calotype.capture.errors import QueueFull
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import namespace_of, ns_number
 from calotype.sql.sqlite.database import Database
-from calotype.sql.sqlite.jobs import SqliteJobs
+from calotype.sql.sqlite.jobs import Death, SqliteJobs
 from calotype.sql.sqlite.once import promise, promised
 
 _RETRY_AFTER_S = 60
@@ -80,6 +81,7 @@ class SqliteBatchLedger:
 
     def __init__(self, database: Database, jobs: SqliteJobs) -> None:
         self._database, self._jobs = database, jobs
+        jobs.mourn(RUN, self._give_up)
 
     async def accept(self, new: NewBatch, now: datetime) -> Batch:
         """See BatchLedger."""
@@ -156,7 +158,7 @@ class SqliteBatchLedger:
             return False
         state = ItemState.COMPLETED if isinstance(outcome, ItemPicture) else ItemState.FAILED
         same = [row[0] for row in connection.execute(_SAME, (batch_id, position))]
-        self._end_all(connection, batch_id, same, (state, msgspec.json.encode(outcome).decode()), now_ms)
+        self._end_all(connection, batch_id, same, (state, _json(outcome)), now_ms)
         return True
 
     def _end_all(
@@ -178,17 +180,30 @@ class SqliteBatchLedger:
                 connection.execute(_END, (batch_id, now_ms))
                 self._jobs.enqueue(connection, TELL, batch_id)
 
+    def _give_up(self, connection: sqlite3.Connection, death: Death) -> None:
+        outcome = (ItemState.FAILED, _json(ItemFailure.of(GivenUp(death.failures))))
+        self._end_pending(connection, death.subject, outcome, death.at_ms)
+
     async def cancel(self, batch_id: str, now: datetime) -> None:
         """See BatchLedger."""
         now_ms = to_ms(now)
 
-        def cancel(connection: sqlite3.Connection) -> None:
-            pending = [row[0] for row in connection.execute(_PENDING, (batch_id,))]
-            if pending:
-                self._end_all(connection, batch_id, pending, (ItemState.CANCELLED, None), now_ms)
-
-        await self._database.write(cancel, durable=True)
+        outcome = (ItemState.CANCELLED, None)
+        await self._database.write(
+            lambda connection: self._end_pending(connection, batch_id, outcome, now_ms), durable=True
+        )
         self._jobs.wake()
+
+    def _end_pending(
+        self,
+        connection: sqlite3.Connection,
+        batch_id: str,
+        outcome: tuple[ItemState, str | None],
+        now_ms: int,
+    ) -> None:
+        pending = [row[0] for row in connection.execute(_PENDING, (batch_id,))]
+        if pending:
+            self._end_all(connection, batch_id, pending, outcome, now_ms)
 
     async def told(self, batch_id: str) -> None:
         """See BatchLedger."""
@@ -206,6 +221,10 @@ class SqliteBatchLedger:
             return len(old)
 
         return await self._database.write(forget)
+
+
+def _json(outcome: Outcome) -> str:
+    return msgspec.json.encode(outcome).decode()
 
 
 def _required(connection: sqlite3.Connection, batch_id: str) -> Batch:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -54,7 +54,8 @@ _DONE = "DELETE FROM job WHERE id = ? AND owner = ? AND again = 0"
 _ONCE_MORE = "UPDATE job SET owner = NULL, again = 0, failures = 0, due_ms = ? WHERE id = ? AND owner = ?"
 _FAILED = (
     "UPDATE job SET owner = NULL, failures = (failures + 1) * (again = 0), due_ms = ?, "
-    "died_ms = CASE WHEN again THEN NULL ELSE ? END, error = ? WHERE id = ? AND owner = ?"
+    "died_ms = CASE WHEN again THEN NULL ELSE ? END, error = ? WHERE id = ? AND owner = ? "
+    "RETURNING died_ms, failures"
 )
 _LATER = (
     "UPDATE job SET owner = NULL, again = 0, failures = 0, due_ms = CASE WHEN again THEN ? ELSE ? END "
@@ -76,6 +77,21 @@ _log = logging.getLogger("calotype.jobs")
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """What those are told whose rows a job was about, when it has failed for the last time."""
+
+    subject: str
+    at_ms: int
+    failures: int
+    error: str
+    """What the last failure said, without secrets."""
+
+
+Mourner = Callable[[sqlite3.Connection, Death], None]
+"""Ends, in the transaction in which a job dies, what would wait for it in vain."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Claimed:
     number: int
     subject: str
@@ -92,6 +108,7 @@ class SqliteJobs:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._busy: dict[str, int] = {}
         """How many of each kind are running."""
+        self._mourners: dict[str, Mourner] = {}
         self._beat_ms = 0
         self._well = True
 
@@ -105,6 +122,13 @@ class SqliteJobs:
         """Make a job a dead letter in the transaction of the rows that it is about, from within its run."""
         told = (to_ms(self._clock()), failures, error[:_MAX_ERROR])
         connection.execute(_BURY, (*told, kind, subject))
+
+    def mourn(self, kind: str, mourner: Mourner) -> None:
+        """Have mourner called for each job of a kind that dies of what its run raises; bury calls nobody.
+
+        There is one for each kind at most. What it enqueues is found as soon as the run has ended.
+        """
+        self._mourners[kind] = mourner
 
     async def submit(self, kind: str, subject: str) -> None:
         """See JobEngine."""
@@ -229,10 +253,16 @@ class SqliteJobs:
         now_ms = to_ms(self._clock())
         last = job.failures >= len(kind.pauses)
         due_ms = now_ms if last else now_ms + kind.pauses[job.failures] // _MILLISECOND
-        told = (due_ms, now_ms if last else None, _told(failure))
-        await self._database.write(
-            lambda connection: connection.execute(_FAILED, (*told, job.number, self._owner.name))
-        )
+        error, mourner = _told(failure), self._mourners.get(kind.name)
+        row = (due_ms, now_ms if last else None, error, job.number, self._owner.name)
+
+        def fail(connection: sqlite3.Connection) -> None:
+            # Not if somebody else runs it by now, nor if it was submitted once more meanwhile.
+            for died_ms, failures in connection.execute(_FAILED, row).fetchall():
+                if died_ms is not None and mourner is not None:
+                    mourner(connection, Death(job.subject, died_ms, failures, error))
+
+        await self._database.write(fail, durable=last)
 
     async def _leave(self) -> None:
         tasks = list(self._running.values())

@@ -11,7 +11,7 @@ from calotype.cache.entry import Namespace
 from calotype.clock import from_ms, to_ms
 from calotype.sql.rows import namespace_of, ns_number
 from calotype.sql.sqlite.database import Database
-from calotype.sql.sqlite.jobs import SqliteJobs
+from calotype.sql.sqlite.jobs import Death, SqliteJobs
 from calotype.webhooks.endpoint import Endpoint
 from calotype.webhooks.errors import TooManyWaiting
 from calotype.webhooks.event import EventKind, Form
@@ -49,6 +49,10 @@ _DELIVERED = (
 _FAILED = (
     "UPDATE webhook_delivery SET state = 'failed', failures = failures + 1, attempts = attempts + 1, "
     "tried_ms = ?, status = ?, fault = ? WHERE id = ? AND state = 'waiting' RETURNING failures"
+)
+_ORPHANED = (
+    "UPDATE webhook_delivery SET state = 'failed', tried_ms = ?, status = NULL, fault = ? "
+    "WHERE id = ? AND state = 'waiting'"
 )
 _REPLAY = (
     "UPDATE webhook_delivery SET state = 'waiting', since_ms = ?, failures = 0 "
@@ -114,6 +118,7 @@ class SqliteDeliveries:
 
     def __init__(self, database: Database, jobs: SqliteJobs, max_waiting: int = MAX_WAITING) -> None:
         self._database, self._jobs, self._max_waiting = database, jobs, max_waiting
+        jobs.mourn(DELIVER, _fail)
 
     async def accept(self, new: Sequence[NewDelivery], now: datetime, *, durable: bool) -> None:
         """See Deliveries."""
@@ -195,6 +200,11 @@ class SqliteDeliveries:
         """See Deliveries."""
         row = (to_ms(delivered_before), to_ms(failed_before), limit)
         return await self._database.write(lambda connection: connection.execute(_FORGET, row).rowcount)
+
+
+def _fail(connection: sqlite3.Connection, death: Death) -> None:
+    fault = f"it could not be sent: {death.error}"
+    connection.execute(_ORPHANED, (death.at_ms, fault, death.subject))
 
 
 def _endpoint(namespace: Namespace, row: tuple[Any, ...]) -> Endpoint:
