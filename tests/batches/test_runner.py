@@ -508,7 +508,7 @@ async def test_so_is_what_was_copied_a_while_ago(works):
     await adapters.copies.accept(new, works.clock())
 
     async def done(_subject):
-        await adapters.copies.end(new.id, CopyState.COPIED, works.clock())
+        await adapters.copies.end(new, CopyState.COPIED, works.clock())
 
     running = asyncio.create_task(
         adapters.jobs.run([Kind(name=COPY, run=done, at_once=1, limit_s=9, pauses=())])

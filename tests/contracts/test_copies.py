@@ -85,18 +85,31 @@ async def test_one_that_is_not_known_is_none(adapters):
 @pytest.mark.parametrize("state", [CopyState.COPIED, CopyState.DROPPED])
 async def test_a_copy_ends_once(adapters, state):
     await adapters.copies.accept(new(), adapters.clock())
-    await adapters.copies.end("copy_1", state, adapters.clock(), "why")
+    await adapters.copies.end(new(), state, adapters.clock(), "why")
     adapters.clock.advance(hours=1)
-    await adapters.copies.end("copy_1", CopyState.COPIED, adapters.clock(), "later")
+    await adapters.copies.end(new(), CopyState.COPIED, adapters.clock(), "later")
 
     copy = await adapters.copies.find("copy_1")
     assert (copy.state, copy.fault) == (state, "why")
     assert copy.ended_at == adapters.clock() - timedelta(hours=1)
 
 
+@pytest.mark.parametrize(
+    "otherwise", [{"acl": Acl.PUBLIC_READ}, {"blob_id": "c" * 32}, {"key": CacheKey("k2")}]
+)
+async def test_the_end_of_one_is_not_that_of_what_was_accepted_in_its_place(adapters, otherwise):
+    await adapters.copies.accept(new(), adapters.clock())
+    await adapters.copies.accept(new(**otherwise), adapters.clock())
+    await adapters.copies.end(new(), CopyState.COPIED, adapters.clock())
+
+    assert await states(adapters, "copy_1") == [CopyState.WAITING]
+    await adapters.copies.end(new(**otherwise), CopyState.COPIED, adapters.clock())
+    assert await states(adapters, "copy_1") == [CopyState.COPIED]
+
+
 async def test_one_that_is_accepted_anew_waits_as_it_is_now(adapters):
     await adapters.copies.accept(new(), adapters.clock())
-    await adapters.copies.end("copy_1", CopyState.DROPPED, adapters.clock(), "purged")
+    await adapters.copies.end(new(), CopyState.DROPPED, adapters.clock(), "purged")
     await adapters.copies.accept(new(blob_id="c" * 32), adapters.clock())
 
     copy = await adapters.copies.find("copy_1")
@@ -143,7 +156,7 @@ async def test_the_latest_come_first(adapters):
         adapters.clock.advance(seconds=1)
         await adapters.copies.accept(new(copy_id), adapters.clock())
     await adapters.copies.accept(new("copy_t", namespace=TRIAL), adapters.clock())
-    await adapters.copies.end("copy_b", CopyState.COPIED, adapters.clock())
+    await adapters.copies.end(new("copy_b"), CopyState.COPIED, adapters.clock())
 
     async def listed(state, limit=10):
         return [copy.new.id for copy in await adapters.copies.latest(HERE, state, limit)]
@@ -166,7 +179,7 @@ async def test_an_account_has_no_more_waiting_than_its_share(tmp_path, clock):
         assert taken == [True, True, False, True]
         assert await copies.find("copy_3") is None
 
-        await copies.end("copy_1", CopyState.COPIED, clock())
+        await copies.end(new(), CopyState.COPIED, clock())
         assert await copies.accept(new("copy_3"), clock())
     finally:
         await database.close()
@@ -176,7 +189,7 @@ async def test_what_is_old_and_has_no_job_is_forgotten(adapters):
     await failed(adapters, new("copy_dead"))
     await adapters.copies.accept(new("copy_old"), adapters.clock())
     await run_jobs(adapters)
-    await adapters.copies.end("copy_old", CopyState.COPIED, adapters.clock())
+    await adapters.copies.end(new("copy_old"), CopyState.COPIED, adapters.clock())
     adapters.clock.advance(seconds=1)
     await adapters.copies.accept(new("copy_new"), adapters.clock())
     await run_jobs(adapters)

@@ -202,6 +202,33 @@ class TestAHit:
         assert again.headers["x-cache-status"] == "HIT"
         assert await depot.settle() == {path_of(first.content): COPIED}
 
+    async def test_it_is_copied_over_where_others_are_to_read_it_and_then_no_more(self, full_depot):
+        await full_depot.post()
+        await full_depot.settle()
+        served = set()
+        for _ in range(2):
+            reply = await full_depot.post(storage={"acl": "public-read"})
+            served.add(reply.headers["x-cache-status"])
+            await full_depot.settle()
+        # Who names nobody is content with what is there.
+        await full_depot.post()
+        (copy,) = await full_depot.copies()
+
+        assert served == {"HIT"}
+        assert copy.new.acl is Acl.PUBLIC_READ
+        assert full_depot.gate.connections == 2
+        assert "\r\nx-amz-acl: public-read\r\n" in full_depot.gate.heads[1]
+
+    async def test_of_two_wishes_for_a_copy_that_is_under_way_the_newer_holds(self, full_depot):
+        full_depot.gate.hold()
+        await full_depot.post()
+        await becomes(lambda: full_depot.gate.connections)
+        await full_depot.post(storage={"acl": "public-read"})
+        full_depot.gate.release()
+        await full_depot.settle()
+
+        assert ["x-amz-acl: public-read" in head for head in full_depot.gate.heads] == [False, True]
+
     async def test_its_time_and_uuid_are_those_of_the_capture(self, depot):
         await depot.set(path=PathTemplate("{timestamp}-{uuid}/{hash}.{ext}"))
         first = await depot.post()
@@ -218,6 +245,19 @@ class TestAHit:
 
         assert first.content != second.content
         assert await full_depot.settle() == {path_of(first.content): COPIED, path_of(second.content): COPIED}
+
+    async def test_a_new_picture_of_the_same_bytes_is_copied_again_for_the_old_copy_may_be_gone(
+        self, full_depot
+    ):
+        full_depot.bench.renderer.same = 0
+        path = path_of((await full_depot.post()).content)
+        await full_depot.settle()
+        full_depot.weed.delete(full_depot.bucket, path)
+        again = await full_depot.post(cache={"refresh": True})
+
+        assert again.headers["x-storage-url"].endswith(path)
+        assert await full_depot.settle() == {path: COPIED}
+        assert full_depot.stored(path) == again.content
 
     async def test_a_picture_that_is_made_behind_a_stale_one_is_copied_too(self, full_depot):
         options = {"cache": {"ttl": 1, "swr": 60}}
@@ -297,6 +337,16 @@ class TestWhatHasLeftTheCache:
         await full_depot.settle()
         await full_depot.post()
 
+        assert await full_depot.settle() == {path_of(a_png(0)): COPIED}
+
+    async def test_nor_is_it_lost_when_it_is_taken_once_more_while_the_first_one_waits(self, full_depot):
+        full_depot.bench.renderer.same = 0
+        await self.fail_once(full_depot)
+        await full_depot.bench.client.post("/v1/cache/purge", json={"all": True})
+        reply = await full_depot.post()
+        await full_depot.pass_time(60)
+
+        assert reply.headers["x-storage-url"].endswith(path_of(a_png(0)))
         assert await full_depot.settle() == {path_of(a_png(0)): COPIED}
 
     async def test_what_waits_is_dropped_with_the_bucket(self, full_depot):

@@ -70,6 +70,10 @@ class Weed:
         """Return the object at path, or 404."""
         return self._files.get(f"/buckets/{bucket}/{path}")
 
+    def delete(self, bucket: str, path: str) -> None:
+        """Delete the object at path, as lifecycle rules of the bucket would."""
+        self._files.delete(f"/buckets/{bucket}/{path}").raise_for_status()
+
     def stop(self) -> None:
         """Kill it: it would take its time to say goodbye, and nobody needs what it holds."""
         self._files.close()

@@ -65,7 +65,7 @@ class Copier:
         elif fault is not None:
             raise fault
         else:
-            await self._copies.end(new.id, CopyState.COPIED, self._clock())
+            await self._copies.end(new, CopyState.COPIED, self._clock())
 
     async def _put(self, bucket: Bucket, new: NewCopy, data: bytes) -> BucketFault | None:
         """Write the copy; what went wrong is returned, since it too tells how long a turn takes."""
@@ -88,4 +88,4 @@ class Copier:
 
     async def _drop(self, new: NewCopy, why: str) -> None:
         _log.warning("%s is not copied: %s", new.path, why)
-        await self._copies.end(new.id, CopyState.DROPPED, self._clock(), why)
+        await self._copies.end(new, CopyState.DROPPED, self._clock(), why)

@@ -13,7 +13,7 @@ from calotype.capture.errors import InvalidRequest
 from calotype.clock import Clock
 from calotype.storage.bucket import Bucket
 from calotype.storage.buckets import Buckets
-from calotype.storage.ports import Copies, CopyState, NewCopy
+from calotype.storage.ports import Copies, Copy, CopyState, NewCopy
 from calotype.storage.wishes import StorageWishes
 
 _ID_DIGITS = 32
@@ -50,8 +50,9 @@ class Copying:
     async def accept(self, wishes: StorageWishes, entry: CacheEntry, *, hit: bool) -> Place | None:
         """Have entry, which is stored, copied if it is to be and is not yet; return where to.
 
-        A hit asks for no copy that exists, waits or has failed; a new capture for one that has
-        failed once more. An index that does not answer has nothing copied: the log has it.
+        A hit asks for no copy that exists or waits, unless with another acl, nor for one that has failed. A
+        new capture asks for any but one of itself that waits: the bucket may have let go of what was copied.
+        An index that does not answer has nothing copied: the log has it.
         """
         if wishes.enabled is False:
             return None
@@ -61,17 +62,31 @@ class Copying:
                 return None
             new = _new(bucket, wishes, entry)
             known = await self._copies.find(new.id)
-            failed = known is not None and known.state is CopyState.FAILED
-            settled = known is not None and known.state in (CopyState.WAITING, CopyState.COPIED)
-            if failed and hit:
+            if known is not None and known.state is CopyState.FAILED and hit:
                 return None
-            if not settled and not await self._copies.accept(new, self._clock()):
+            if not _is_settled(known, new, wishes, hit=hit) and not await self._copies.accept(
+                new, self._clock()
+            ):
                 _log.warning("%s is not copied: too many of its account's copies wait", entry.path)
                 return None
         except StoreUnavailable as exc:
             _log.warning("%s is not copied: %s", entry.path, exc)
             return None
         return Place(new.path, bucket.url_of(new.path))
+
+
+def _is_settled(known: Copy | None, new: NewCopy, wishes: StorageWishes, *, hit: bool) -> bool:
+    """Say whether what is known of a copy is all that is asked for."""
+    if known is None or wishes.acl not in (None, known.new.acl):
+        return False
+    match known.state:
+        case CopyState.COPIED:
+            return hit
+        case CopyState.WAITING:
+            # Of a new capture with the same bytes nothing would be found under the name of the old one's.
+            return hit or (known.new.key, known.new.blob_id) == (new.key, new.blob_id)
+        case CopyState.FAILED | CopyState.DROPPED:
+            return False
 
 
 def _new(bucket: Bucket, wishes: StorageWishes, entry: CacheEntry) -> NewCopy:

@@ -92,8 +92,11 @@ class Copies(Protocol):
         """Return what is known of a copy. Never suspends."""
         ...
 
-    async def end(self, copy_id: str, state: CopyState, now: datetime, why: str = "") -> None:
-        """End a copy that waits, as one that was copied, or that was dropped and why."""
+    async def end(self, new: NewCopy, state: CopyState, now: datetime, why: str = "") -> None:
+        """End a copy that waits, as one that was copied, or that was dropped and why.
+
+        One that was accepted meanwhile otherwise than new says, goes on waiting.
+        """
         ...
 
     async def latest(self, namespace: Namespace, state: CopyState | None, limit: int) -> Sequence[Copy]:

@@ -38,7 +38,10 @@ _SELECT = f"SELECT {_COLUMNS} FROM {_COPY_AND_JOB} "  # noqa: S608
 _FIND = f"{_SELECT}WHERE c.id = ?"
 _LATEST = f"{_SELECT}WHERE c.ns = ? AND c.state = ? {{}}ORDER BY c.accepted_ms DESC LIMIT ?"
 _DEAD, _ALIVE = "AND j.died_ms IS NOT NULL ", "AND j.died_ms IS NULL "
-_END = "UPDATE storage_copy SET state = ?, ended_ms = ?, why = ? WHERE id = ? AND state = 'waiting'"
+_END = (
+    "UPDATE storage_copy SET state = ?, ended_ms = ?, why = ? "
+    "WHERE id = ? AND acl = ? AND ckey = ? AND blob = ? AND state = 'waiting'"
+)
 _FAILED = (
     "SELECT c.id FROM storage_copy c JOIN job j ON j.kind = ? AND j.subject = c.id "
     "WHERE c.ns = ? AND c.state = 'waiting' AND j.died_ms IS NOT NULL AND (?3 IS NULL OR c.id = ?3)"
@@ -116,9 +119,9 @@ class SqliteCopies:
         row: Any = self._database.read_one(_FIND, (copy_id,))
         return None if row is None else _copy(row)
 
-    async def end(self, copy_id: str, state: CopyState, now: datetime, why: str = "") -> None:
+    async def end(self, new: NewCopy, state: CopyState, now: datetime, why: str = "") -> None:
         """See Copies."""
-        row = (state.value, to_ms(now), why, copy_id)
+        row = (state.value, to_ms(now), why, new.id, new.acl.value, new.key, new.blob_id)
         await self._database.write(lambda connection: connection.execute(_END, row))
 
     async def latest(self, namespace: Namespace, state: CopyState | None, limit: int) -> Sequence[Copy]:
