@@ -80,13 +80,17 @@ class Weed:
         self._process.kill()
         self._process.wait(STOP_WITHIN_S)
 
+    def _writes(self) -> bool:
+        """Say whether it has a place for what is written to it by now."""
+        return self._files.post("/buckets/ready/ready", files={"file": b"ready"}).is_success
+
     def _wait_until_it_answers(self, log: Path) -> None:
         end = time.monotonic() + START_WITHIN_S
         while True:
             with contextlib.suppress(httpx.TransportError):
                 # Without a key it is refused, but by somebody who is there.
                 answer = httpx.get(f"http://{self.at}/", trust_env=False)
-                if answer.status_code == httpx.codes.FORBIDDEN:
+                if answer.status_code == httpx.codes.FORBIDDEN and self._writes():
                     return
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
