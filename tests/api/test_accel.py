@@ -86,6 +86,16 @@ async def test_a_picture_is_what_we_would_have_sent_headers_and_all(behind, path
     assert behind.scene.repeats.given > 0
 
 
+async def test_what_it_was_found_to_be_and_its_tags_come_along(behind):
+    behind.scene.renderer.facts = {"blank": True}
+    body = {"url": "https://example.com/", "cache": {"tags": ["shop", "front-page"]}}
+    key = (await behind.front.post("/v1/screenshot", json=body)).headers["x-cache-key"]
+    front, plain = await behind.both("GET", f"/v1/cache/{key}")
+
+    assert told(front) == told(plain)
+    assert {"calotype-verdict", "cache-groups", "surrogate-key"} <= front.headers.keys()
+
+
 async def test_it_is_nginx_that_sends_the_file(behind, paths, tmp_path):
     (blob,) = (tmp_path / "data" / "blobs").glob("??/??/*")
     blob.write_bytes(b"n" * SIZE)
