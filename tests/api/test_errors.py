@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from calotype.api.problems import _TABLE
-from calotype.batches.errors import Interrupted, NotStored
+from calotype.batches.errors import GivenUp, Interrupted, NotStored
 from calotype.cache.errors import StoreUnavailable
 from calotype.capture.errors import (
     BrowserCrashed,
@@ -59,6 +59,7 @@ _FAULTS = [
         InvalidRequest("capture.selector", "is ':::'", "it must be a CSS selector"),
         400, "invalid_request", "invalid_parameter", False,
     ),
+    (GivenUp(12), 422, "render_failed", "render_failed", True),
     (StoreUnavailable("the disk is gone"), 503, "rate_limited", "rate_limited", True),
     (RuntimeError("secret detail"), 500, "internal_error", "internal_error", False),
 ]  # fmt: skip

@@ -150,14 +150,27 @@ async def test_the_first_caller_hanging_up_does_not_fail_the_others(fills, work)
     assert (first.cancelled(), work.cancelled) == (True, 0)
 
 
-async def test_the_run_of_one_who_left_is_that_of_one_of_those_who_stayed(fills, work):
-    first, *others = [ask(fills, work) for _ in range(5)]
+async def test_the_run_of_one_who_left_is_inherited_by_one_of_those_who_stayed(fills, work):
+    heirs = []
+    first, *others = [ask(fills, work, inherit=lambda n=n: heirs.append(n)) for n in range(5)]
     await work.began.acquire()
     first.cancel()
     await asyncio.wait([first])
     work.finish()
+    await asyncio.gather(*others)
 
-    assert sorted(collapsed for _, collapsed in await asyncio.gather(*others)) == [False, True, True, True]
+    assert len(heirs) == 1
+
+
+async def test_nobody_inherits_a_run_whose_caller_stayed(fills, work):
+    heirs = []
+    callers = [ask(fills, work, inherit=lambda n=n: heirs.append(n)) for n in range(5)]
+    await work.began.acquire()
+    callers[1].cancel()
+    work.finish()
+    await asyncio.gather(*callers, return_exceptions=True)
+
+    assert heirs == []
 
 
 async def test_the_last_caller_to_leave_stops_the_run_and_gives_the_lease_back(fills, work, elsewhere):

@@ -66,7 +66,7 @@ class _Flight(Generic[T]):
     def key(self) -> _Key:
         return self.origin.namespace, self.origin.identity.key
 
-    def inherit(self) -> bool:
+    def bequeath(self) -> bool:
         """Say to the first who asks, and to nobody else, whether the run of one who left is his now."""
         orphaned, self.orphaned = self.orphaned, False
         return orphaned
@@ -103,11 +103,11 @@ class Fills(Generic[T]):
         *,
         fresh: bool = False,
         recall: Recall | None = None,
+        inherit: Callable[[], None] = lambda: None,
     ) -> tuple[T, bool]:
         """Return what work gives, and whether another caller's run gave it.
 
-        A run whose caller has left counts as that of the first who gets what it gives.
-
+        Of a run whose caller has left, inherit is called for the first of the others that gets what it gives.
         arrived is the newest purge when the caller came. It does not join a render that a purge
         up to then bars: it would be shown the page of before. With fresh it joins
         no render that has begun, whatever was purged; all such callers share the next one. Nobody
@@ -125,7 +125,6 @@ class Fills(Generic[T]):
                 flight = self._launch(_Flight(origin, deadline, fresh, undaunted), work)
             try:
                 given = await self._wait(flight, deadline)
-                return given, joined and not flight.inherit()
             except asyncio.CancelledError:
                 flight.orphaned |= not joined
                 raise
@@ -140,6 +139,10 @@ class Fills(Generic[T]):
                 patience_s = deadline.at - flight.deadline.at
                 if not joined or patience_s < _WORTH_ANOTHER_TRY_S or deadline.passed():
                     raise
+            else:
+                if joined and flight.bequeath():
+                    inherit()
+                return given, joined
 
     async def _joinable(self, origin: Origin, arrived: Seq, *, fresh: bool) -> _Flight[T] | None:
         """Return the run that may answer this caller; those that a purge bars lose their places."""

@@ -17,7 +17,7 @@ from calotype.cache.store import Origin
 from calotype.capture.errand import Errand, Urgency
 from calotype.capture.parse import ParsedCapture
 from calotype.clock import Deadline
-from calotype.shots.shot import Served, Shot
+from calotype.shots.shot import Shot
 from calotype.storage.wishes import NO_WISHES, StorageWishes
 
 
@@ -76,7 +76,7 @@ async def allowed(asked: TakeRequest, asking: Callable[[], Awaitable[Shot]]) -> 
         shot = await asking()
         # Who does not wait has a picture only where it can be fetched, and else is made another.
         had = shot.addressed or asked.urgency is not Urgency.BATCH
-        if had and shot.served is Served.MISS:
+        if had and shot.is_own_expense:
             capturing.spend()
         return shot
 

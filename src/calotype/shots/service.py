@@ -228,9 +228,21 @@ class Shots:
                 return failure.error(asked.deadline.budget_ms)
             return asked.capture.fail_on.error(_shown_url(asked), verdict)
 
+        heir = False
+
+        def inherit() -> None:
+            nonlocal heir
+            heir = True
+
         while True:
             shot, joined = await self._fills.run(
-                origin, arrived, asked.deadline, work, fresh=asked.wishes.refresh, recall=recall
+                origin,
+                arrived,
+                asked.deadline,
+                work,
+                fresh=asked.wishes.refresh,
+                recall=recall,
+                inherit=inherit,
             )
             if not joined or shot.served is not Served.HIT:
                 break
@@ -243,7 +255,9 @@ class Shots:
             ask = found
         # Each caller judges by its own rules; those of the one that began the render decide on storing.
         asked.capture.fail_on.check(_shown_url(asked), shot.opened.entry.verdict)
-        return replace(shot, served=Served.COLLAPSED) if joined and shot.served is Served.MISS else shot
+        if joined and shot.served is Served.MISS:
+            return replace(shot, served=Served.COLLAPSED, inherited=heir)
+        return shot
 
     async def _render(
         self, asked: TakeRequest, origin: Origin, lease: Lease, why: Forward, seen: Birth | None

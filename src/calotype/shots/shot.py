@@ -54,12 +54,19 @@ class Shot:
     """How long the render waited for its turn; None for what was not rendered."""
     phases: Phases | None = None
     """Where the time of the render went; None for what was not rendered."""
+    inherited: bool = False
+    """Whether who began the render it shares has left, and it is this caller's who got it first."""
     copied_to: Place | None = None
     """Where the account's own copy is, or soon will be, if there is to be one."""
 
+    @property
+    def is_own_expense(self) -> bool:
+        """Whether it was rendered for its caller, or for one who has left it to him."""
+        return self.served is Served.MISS or self.inherited
+
     def credits(self, mode: Mode) -> int:
         """Return what it costs: one for a picture that was rendered for its caller with a live key."""
-        return int(self.served is Served.MISS and mode is Mode.LIVE)
+        return int(self.is_own_expense and mode is Mode.LIVE)
 
     @property
     def addressed(self) -> bool:
