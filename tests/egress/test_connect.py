@@ -81,6 +81,14 @@ async def test_an_unknown_host_and_a_private_one_are_told_alike():
     assert (private.value.host, private.value.port) == (unknown.value.host, unknown.value.port)
 
 
+async def test_the_log_is_not_filled_with_an_address_that_no_network_has(caplog):
+    caplog.set_level("INFO", "calotype.egress")
+    with pytest.raises(Refused):
+        await Connector(EgressRules()).connect("240.0.0.1", 80)
+
+    assert caplog.records == []
+
+
 async def test_the_log_knows_why_a_host_was_refused(caplog):
     caplog.set_level("INFO", "calotype.egress")
     connector = a_connector("", ["10.1.2.3"], [])

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from calotype.egress.errors import Refused, Unreachable
@@ -25,6 +25,8 @@ CONNECT_TIMEOUT_S = 5.0
 # IPv6 leads nowhere loses a quarter of a second and not the whole timeout.
 HEAD_START_S = 0.25
 # Names with hundreds of addresses exist; when so many do not answer, the others hardly will.
+NO_NETWORK = ip_network("240.0.0.0/4")
+"""Reserved and never given out (RFC 1112 section 4)."""
 MAX_ADDRESSES = 8
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -116,8 +118,14 @@ class Connector:
             raise Refused(host, port) from exc
         allowed = [address for address in found if may_reach(ip_address(address), port, host, self._rules)]
         if not allowed:
-            logger.info(
-                "refused: %r port %d, may not be reached at %s", host, port, list(found[:MAX_ADDRESSES])
+            # What no network has harms nobody, and each exam of the browser asks for it.
+            level = logging.DEBUG if all(ip_address(each) in NO_NETWORK for each in found) else logging.INFO
+            logger.log(
+                level,
+                "refused: %r port %d, may not be reached at %s",
+                host,
+                port,
+                list(found[:MAX_ADDRESSES]),
             )
             raise Refused(host, port)
         return allowed[:MAX_ADDRESSES]

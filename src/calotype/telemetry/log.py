@@ -11,3 +11,4 @@ def configure_logging(level: int = logging.INFO) -> None:
     # A line for each connection error of somebody's page, or for each start-up step, helps nobody.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("pyvips").setLevel(logging.WARNING)
