@@ -182,8 +182,10 @@ class TestWhatIsStillToCome:
         green = "document.body.bgColor = '#00ff00'"
         site.serve(
             "/inner",
-            "<body bgcolor=#ff0000><script>onload = async () => {"
-            f"for (let n = 0; n < 3; n++) await fetch('/slow?ms=400&n=' + n); {green} }}</script>",
+            # What it fetches is under way, and known to be, well before the image lets the page be loaded.
+            "<body bgcolor=#ff0000><script>(async () => {"
+            f"for (let n = 0; n < 3; n++) await fetch('/slow?ms=400&n=' + n); {green} }})()</script>"
+            "<img hidden src='/slow?ms=250'>",
         )
         site.serve(
             "/outer",
